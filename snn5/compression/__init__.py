@@ -1,0 +1,4 @@
+"""Compression (P4): every technique takes a Checkpoint and answers a Checkpoint."""
+
+from snn5.compression._sparsity import SynOpsPenalty as SynOpsPenalty
+from snn5.compression._sparsity import sparsify as sparsify

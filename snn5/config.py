@@ -1,0 +1,296 @@
+"""params.yaml <-> keyword-only dataclasses: an unknown key, a wrong type or an impossible value is an error that says what to do."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from snn5.errors import UserError, unknown
+
+
+def setting(default: Any = MISSING, *, low: float | None = None, high: float | None = None, among: tuple[str, ...] | None = None) -> Any:
+    """A dataclass field with its allowed range (both ends included) or its allowed words."""
+    return field(default=default, metadata={"low": low, "high": high, "among": among})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Camera:
+    """The simulated event camera that looks at the images (see snn5.datasets)."""
+
+    sensor: int = setting(16, low=8, high=128)  # pixels along one side
+    contrast: float = setting(0.2, low=0.01, high=2.0)  # threshold on log intensity
+    saccade_ms: float = setting(100.0, low=1.0, high=1000.0)  # duration of each of the three saccades
+    amplitude: float = setting(2.0, low=0.1, high=32.0)  # excursion of a saccade, in sensor pixels
+    dark: float = setting(0.2, low=0.001, high=1.0)  # what the sensor sees of black, as a fraction of white
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Data:
+    """One data set as the stages see it."""
+
+    dataset: str
+    time_steps: int = setting(low=1, high=1000)  # T, simulation steps of the network
+    val_fraction: float = setting(0.15, low=0.01, high=0.5)  # carved from train
+    test_fraction: float = setting(0.25, low=0.01, high=0.5)  # only where the set has no official split
+    split_seed: int = setting(5, low=0)
+    camera: Camera = field(default_factory=Camera)
+
+    def __post_init__(self) -> None:
+        if self.val_fraction + self.test_fraction > 0.8:
+            raise UserError(
+                f"val_fraction={self.val_fraction} and test_fraction={self.test_fraction} leave less than 20 % to train; lower one of them"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Datasets:
+    """The two slots that every phase reads: static frames and events."""
+
+    frames: Data
+    events: Data
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Train:
+    """How one network is trained."""
+
+    model: str
+    neuron: str = setting("plif")
+    model_args: dict[str, Any] = field(default_factory=dict)  # overrides of the architecture, e.g. {width: 8}
+    epochs: int = setting(low=1, high=5000)
+    batch_size: int = setting(64, low=1, high=65536)
+    optimizer: str = setting("adamw", among=("adamw", "sgd"))
+    lr: float = setting(2e-3, low=1e-7, high=10.0)
+    weight_decay: float = setting(1e-2, low=0.0, high=1.0)
+    warmup_epochs: int = setting(1, low=0, high=1000)
+    loss: str = setting("tet", among=("tet", "rate"))
+    tet_lambda: float = setting(0.05, low=0.0, high=1.0)  # weight of TET's mean-squared pull towards the threshold
+    label_smoothing: float = setting(0.0, low=0.0, high=0.5)
+    shift_pixels: int = setting(1, low=0, high=16)  # random translation, the only augmentation that keeps a digit a digit
+
+    def __post_init__(self) -> None:
+        if self.warmup_epochs >= self.epochs:
+            raise UserError(f"warmup_epochs={self.warmup_epochs} needs more epochs than epochs={self.epochs}; lower it")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Architectures:
+    """P1: each architecture on each data set."""
+
+    frames: Train
+    events: Train
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Neurons:
+    """P2.1: PLIF against LIF from a good and from a bad initial time constant."""
+
+    taus: list[float] = field(default_factory=lambda: [2.0, 16.0])  # initial time constants, in steps
+    train: Train
+
+    def __post_init__(self) -> None:
+        if not self.taus or min(self.taus) <= 1.0:
+            raise UserError(f"taus={self.taus}; need at least one value, each above 1 (1/tau is the share that leaks in a step)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Coding:
+    """P2.3: time-to-first-spike against rate coding, at equal T."""
+
+    time_steps: int = setting(16, low=2, high=1024)
+    hidden: int = setting(256, low=1, high=65536)
+    layers: int = setting(2, low=1, high=16)
+    epochs: int = setting(30, low=1, high=5000)
+    batch_size: int = setting(32, low=1, high=65536)
+    lr: float = setting(1e-3, low=1e-7, high=10.0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tuning:
+    """P3.1: the Optuna study."""
+
+    data: str = setting("frames", among=("frames", "events"))
+    trials: int = setting(12, low=2, high=100000)
+    max_epochs: int = setting(9, low=2, high=5000)  # the full budget of a trial
+    reduction_factor: int = setting(3, low=2, high=10)
+    seed: int = setting(5, low=0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sparsity:
+    """P4.1: activity regularisation, swept over its strength."""
+
+    strengths: list[float]
+    epochs: int = setting(low=1, high=5000)
+    lr: float = setting(1e-3, low=1e-7, high=10.0)
+    ramp_fraction: float = setting(0.2, low=0.0, high=1.0)
+    max_accuracy_loss: float = setting(0.01, low=0.0, high=1.0)  # on validation; the strongest that stays within is chosen
+
+    def __post_init__(self) -> None:
+        if not self.strengths or min(self.strengths) < 0 or sorted(self.strengths) != list(self.strengths):
+            raise UserError(f"strengths={self.strengths}; need at least one value, none negative, in rising order")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cutoff:
+    """P5.1: leave the time loop as soon as the answer is clear."""
+
+    epsilons: list[float] = field(default_factory=lambda: [0.0, 0.005, 0.01, 0.02, 0.05])
+    max_accuracy_loss: float = setting(0.005, low=0.0, high=1.0)  # on validation; the largest epsilon that stays within is chosen
+
+    def __post_init__(self) -> None:
+        if not self.epsilons or min(self.epsilons) < 0 or max(self.epsilons) > 1:
+            raise UserError(f"epsilons={self.epsilons}; need at least one value, each from 0 to 1")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Integration:
+    """P6: all techniques on one network."""
+
+    data: str = setting("frames", among=("frames", "events"))
+    target_ratio: float = setting(0.02, low=0.0, high=1.0)  # goal 2: at most 1/50 of the ANN's energy
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Liquid:
+    """P8.1: the liquid state machine and its ridge read-out. Weights and thresholds are in units of the resting threshold."""
+
+    neurons: int = setting(300, low=10, high=100000)
+    dt_ms: float = setting(1.0, low=0.01, high=10.0)
+    gain: float = setting(1.0, low=0.0, high=10.0)  # scale of the recurrent weights; 0 cuts the recurrence
+    bins: int = setting(5, low=1, high=100)  # equal time bins whose spike counts the read-out sees
+    seeds: list[int] = field(default_factory=lambda: [0, 1, 2, 3, 4])
+    excitatory: float = setting(0.8, low=0.0, high=1.0)  # share of the neurons
+    odds: list[float] = field(default_factory=lambda: [0.3, 0.2, 0.4, 0.1])  # C[pre -> post]: E->E, E->I, I->E, I->I
+    radius: float = setting(2.0, low=0.1, high=100.0)  # lambda, in grid spacings
+    inhibition: float = setting(4.0, low=0.0, high=100.0)  # an inhibitory weight over an excitatory one; 4 balances 80/20
+    input_density: float = setting(0.15, low=0.0, high=1.0)  # chance of a synapse from an input to a neuron
+    input_gain: float = setting(8.0, low=0.0, high=1000.0)  # median input weight
+    tau_m_ms: float = setting(20.0, low=0.1, high=10000.0)  # median membrane time constant
+    tau_m_spread: float = setting(0.4, low=0.0, high=3.0)  # sigma of ln(tau_m)
+    tau_s_ms: float = setting(3.0, low=0.1, high=1000.0)  # synaptic current
+    tau_a_ms: float = setting(150.0, low=0.1, high=100000.0)  # spike-frequency adaptation
+    adaptation: float = setting(0.1, low=0.0, high=100.0)  # rise of the threshold per recent spike
+    threshold: float = setting(1.0, low=0.001, high=1000.0)
+    refractory_ms: float = setting(2.0, low=0.0, high=1000.0)
+    delay_ms: float = setting(1.0, low=0.01, high=1000.0)  # of every recurrent synapse, at least one step
+
+    def __post_init__(self) -> None:
+        if len(self.odds) != 4 or not all(0 <= c <= 1 for c in self.odds):
+            raise UserError(f"odds={self.odds}; need four values from 0 to 1: E->E, E->I, I->E, I->I")
+        if round(self.delay_ms / self.dt_ms) < 1:
+            raise UserError(f"delay_ms={self.delay_ms} is less than one step of dt_ms={self.dt_ms}; raise it to at least dt_ms")
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
+            raise UserError(f"seeds={self.seeds}; need at least one seed, all different, none negative")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config:
+    """All of params.yaml with the chosen profile laid over it."""
+
+    profile: str
+    seeds: list[int]
+    data: Datasets
+    p1: Architectures
+    p2_neurons: Neurons
+    p2_coding: Coding
+    p3: Tuning
+    p4: Sparsity
+    p5: Cutoff
+    p6: Integration
+    p8: Liquid
+
+    def __post_init__(self) -> None:
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
+            raise UserError(f"seeds={self.seeds}; need at least one seed, all different, none negative")
+
+
+def load(path: str | Path = "params.yaml", profile: str | None = None) -> Config:
+    """Read and check `path`; `profile` (default: the file's own `profile`) is laid over the common settings.
+
+    Raises:
+        UserError: names the key, the value and the remedy.
+    """
+    path = Path(path)
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing; run from the checkout's root, or restore it with `git checkout {path}`") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise UserError(f"{path} must be a mapping of settings; it holds {type(raw).__name__}")
+    profiles = raw.pop("profiles", None) or {}
+    name = profile or raw.get("profile", "default")
+    if name not in profiles:
+        raise unknown("profile", str(name), profiles, f"(set `profile` in {path})")
+    merged = _overlay(raw, profiles[name] or {})
+    merged["profile"] = name
+    return parse(Config, merged, str(path))
+
+
+def profiles(path: str | Path = "params.yaml") -> list[str]:
+    """The names of the profiles in `path`."""
+    return sorted((yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}).get("profiles") or {})
+
+
+def _overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in top.items():
+        old = merged.get(key)
+        merged[key] = _overlay(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) and key != "model_args" else value
+    return merged
+
+
+def parse(cls: type, raw: Any, where: str) -> Any:
+    """Build the dataclass `cls` from the mapping `raw`; `where` is the dotted place that errors name."""
+    if not isinstance(raw, Mapping):
+        raise UserError(f"{where}={raw!r}: need a mapping of settings")
+    hints, known = get_type_hints(cls), {f.name: f for f in fields(cls)}
+    for key in raw:
+        if key not in known:
+            raise unknown("key", f"{where}.{key}" if ":" in where else str(key), known, f"in {where}; remove it or correct its name")
+    values = {}
+    for name, spec in known.items():
+        place = f"{where}: {name}" if where.endswith(".yaml") else f"{where}.{name}"
+        if name in raw:
+            values[name] = _check(hints[name], raw[name], place, spec.metadata)
+        elif spec.default is MISSING and spec.default_factory is MISSING:
+            raise UserError(f"{place} is missing; add it")
+    try:
+        return cls(**values)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+
+
+def _check(kind: Any, value: Any, place: str, limits: Mapping[str, Any]) -> Any:
+    if is_dataclass(kind):
+        return parse(kind, value, place)  # type: ignore[arg-type]
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        if value is None and NoneType in arguments:
+            return None
+        kind = next(a for a in arguments if a is not NoneType)
+        return _check(kind, value, place, limits)
+    if origin is list:
+        if not isinstance(value, list):
+            raise UserError(f"{place}={value!r}: need a list")
+        return [_check(arguments[0], item, f"{place}[{i}]", limits) for i, item in enumerate(value)]
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise UserError(f"{place}={value!r}: need a mapping")
+        return dict(value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not kind:
+        hint = " (YAML reads 1e-3 as text: write 1.0e-3)" if kind is float and isinstance(value, str) else ""
+        raise UserError(f"{place}={value!r}: need {kind.__name__}, got {type(value).__name__}{hint}")
+    low, high, among = (limits.get(key) for key in ("low", "high", "among"))
+    if kind in (int, float) and not ((low is None or value >= low) and (high is None or value <= high)):
+        raise UserError(f"{place}={value}: need a value from {low} to {'any' if high is None else high}")
+    if among and value not in among:
+        raise UserError(f"{place}={value!r}: need one of {', '.join(among)}")
+    return value

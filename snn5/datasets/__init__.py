@@ -1,0 +1,20 @@
+"""Data sets (P7.2): by name, from their original formats, as packed train, validation and test splits."""
+
+from snn5.datasets import _cifar10, _digits, _nmnist, _planned  # noqa: F401 - each registers its sets
+from snn5.datasets._camera import Events as Events
+from snn5.datasets._camera import simulate as simulate
+from snn5.datasets._frames import frames_from_events as frames_from_events
+from snn5.datasets._load import SPLITS as SPLITS
+from snn5.datasets._load import load as load
+from snn5.datasets._partition import split_sha256 as split_sha256
+from snn5.datasets._prepare import SLOTS as SLOTS
+from snn5.datasets._prepare import describe as describe
+from snn5.datasets._prepare import prepare as prepare
+from snn5.datasets._prepare import verify as verify
+from snn5.datasets._registry import list_datasets as list_datasets
+from snn5.datasets._split import Split as Split
+from snn5.datasets._split import Splits as Splits
+from snn5.datasets._split import load_split as load_split
+from snn5.datasets._split import save_split as save_split
+from snn5.datasets._statistics import Statistics as Statistics
+from snn5.datasets._statistics import statistics as statistics

@@ -1,0 +1,8 @@
+"""Architectures (P1) and their ANN twins."""
+
+from snn5.models._base import SpikingModel as SpikingModel
+from snn5.models._base import initialise as initialise
+from snn5.models._base import predict as predict
+from snn5.models._registry import ann_twin as ann_twin
+from snn5.models._registry import create_model as create_model
+from snn5.models._registry import list_models as list_models

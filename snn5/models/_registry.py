@@ -1,0 +1,67 @@
+"""Models by name, and the ANN twin of each."""
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+
+from snn5.errors import UserError, unknown
+from snn5.models._base import SpikingModel
+from snn5.models._sew_resnet import SEWResNet
+
+# depth = 6 blocks + 2
+_MODELS: dict[str, Callable[..., SpikingModel]] = {f"sew_resnet{6 * n + 2}": partial(SEWResNet, blocks=n) for n in (1, 3, 9, 18)}
+_SHAPE = ("in_channels", "num_classes", "image_size", "time_steps")
+
+
+def list_models() -> list[str]:
+    """All names that `create_model` takes."""
+    return sorted(_MODELS)
+
+
+def create_model(
+    name: str, *, in_channels: int, num_classes: int, image_size: int, time_steps: int, neuron: str = "plif", **overrides: Any
+) -> SpikingModel:
+    """Make a model by its registered name; weights are drawn from a fixed seed, `initialise` draws others.
+
+    Args:
+        name: see `list_models`.
+        in_channels, image_size: of the input (C, and H = W in pixels).
+        num_classes: K. time_steps: T >= 1.
+        neuron: registered neuron, or `relu` for an ANN.
+        overrides: arguments of the architecture, e.g. `width=8`.
+
+    Raises:
+        UserError: unknown name or override, or a value below 1.
+    """
+    if name not in _MODELS:
+        raise unknown("model", name, _MODELS)
+    build = _MODELS[name]
+    fixed = build.keywords if isinstance(build, partial) else {}
+    known = [p.name for p in inspect.signature(build).parameters.values() if p.kind is p.KEYWORD_ONLY and p.name not in fixed]
+    for key in overrides:
+        if key not in known:
+            raise unknown("argument", key, known, f"for model {name!r}")
+    shape = dict(zip(_SHAPE, (in_channels, num_classes, image_size, time_steps), strict=True))
+    with torch.random.fork_rng(devices=[]):  # the caller's random state is not ours to use up
+        torch.manual_seed(0)
+        model = build(neuron=neuron, **shape, **overrides)
+    model.name, model.arguments = name, {**shape, "neuron": neuron, **overrides}
+    return model
+
+
+def ann_twin(model: SpikingModel) -> SpikingModel:
+    """The same topology with ReLU for every neuron and T = 1: same weights' shapes, same dense MACs as one step of the SNN.
+
+    Raises:
+        UserError: `model` does not come from `create_model`.
+    """
+    if not model.name:
+        raise UserError("ann_twin needs a model made by create_model, which knows what it was made from")
+    arguments = {**model.arguments, "neuron": "relu", "time_steps": 1}
+    arguments.pop("neuron_args", None)
+    if "connect" in arguments:
+        arguments["connect"] = "add"  # AND and IAND are logic on spikes; real numbers add
+    return create_model(model.name, **arguments)

@@ -1,0 +1,108 @@
+"""SEW-ResNet with the CIFAR stem (P1.1): residual connections between spikes.
+
+With A = F(S_in) the spikes of the residual branch, a block answers O = g(A, S_in):
+
+    add:  O = A + S_in          (integers; identity when A = 0, so no gradient vanishes)
+    and:  O = A * S_in          (binary)
+    iand: O = (1 - A) * S_in    (binary)
+
+A branch is conv3x3-BN-SN-conv3x3-BN-SN; where the shape changes, the shortcut is conv1x1-BN-SN: a spiking neuron is part of it.
+Source: Fang et al., Deep Residual Learning in Spiking Neural Networks, NeurIPS 2021, arXiv 2102.04159. The paper has no CIFAR nets; this is its
+block in He et al.'s CIFAR layout (3 stages of n blocks, depth 6n + 2).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from spikingjelly.activation_based import layer
+from torch import Tensor, nn
+
+from snn5.errors import unknown
+from snn5.models._base import SpikingModel
+from snn5.neurons import create_neuron
+
+
+def add(branch: Tensor, identity: Tensor) -> Tensor:
+    """O = A + S."""
+    return branch + identity
+
+
+def and_(branch: Tensor, identity: Tensor) -> Tensor:
+    """O = A * S."""
+    return branch * identity
+
+
+def iand(branch: Tensor, identity: Tensor) -> Tensor:
+    """O = (1 - A) * S. The branch is the inverted one."""
+    return (1 - branch) * identity
+
+
+CONNECTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"add": add, "and": and_, "iand": iand}
+
+
+def conv_norm(n_in: int, n_out: int, *, kernel: int, stride: int = 1) -> nn.Sequential:
+    """A bias-free convolution and its batch norm, over all steps at once."""
+    return nn.Sequential(
+        layer.Conv2d(n_in, n_out, kernel, stride, kernel // 2, bias=False, step_mode="m"),
+        layer.BatchNorm2d(n_out, step_mode="m"),
+    )
+
+
+class SEWBlock(nn.Module):
+    """Two convolutions with neurons, joined to the identity by `connect`.
+
+    Shape: s_TNCHW -> s_TN(C_out)(H/stride)(W/stride).
+    """
+
+    def __init__(self, n_in: int, n_out: int, *, stride: int, connect: str, neuron: Callable[[], nn.Module]) -> None:
+        super().__init__()
+        self.branch = nn.Sequential(conv_norm(n_in, n_out, kernel=3, stride=stride), neuron(), conv_norm(n_out, n_out, kernel=3), neuron())
+        changes = stride != 1 or n_in != n_out
+        self.shortcut = nn.Sequential(conv_norm(n_in, n_out, kernel=1, stride=stride), neuron()) if changes else nn.Identity()
+        self.connect = CONNECTIONS[connect]
+
+    def forward(self, s_TNCHW: Tensor) -> Tensor:
+        """g(A, S)."""
+        return self.connect(self.branch(s_TNCHW), self.shortcut(s_TNCHW))
+
+
+class SEWResNet(SpikingModel):
+    """SEW-ResNet of depth 6n + 2 for small images.
+
+    Args:
+        blocks: n, residual blocks in each of the three stages.
+        width: channels of the first stage; the others have 2x and 4x.
+        connect: `add`, `and` or `iand`.
+        neuron, neuron_args: the neuron's registered name and its arguments.
+    """
+
+    def __init__(
+        self, *, blocks: int, width: int = 16, connect: str = "add", neuron: str = "plif", neuron_args: dict[str, Any] | None = None, **shape: int
+    ) -> None:
+        super().__init__(**shape)
+        if connect not in CONNECTIONS:
+            raise unknown("connection", connect, CONNECTIONS)
+
+        def make_neuron() -> nn.Module:
+            return create_neuron(neuron, **(neuron_args or {}))
+
+        self.stem_conv = conv_norm(self.in_channels, width, kernel=3)
+        self.stem_neuron = make_neuron()
+        stages, channels = [], width
+        for stage in range(3):
+            for block in range(blocks):
+                out = width * 2**stage
+                stride = 2 if stage > 0 and block == 0 else 1
+                stages.append(SEWBlock(channels, out, stride=stride, connect=connect, neuron=make_neuron))
+                channels = out
+        self.blocks = nn.Sequential(*stages)
+        self.head = layer.Linear(channels, self.num_classes, step_mode="m")
+
+    def stem(self, x_TNCHW: Tensor) -> Tensor:
+        """conv3x3-BN."""
+        return self.stem_conv(x_TNCHW)
+
+    def run(self, current_TNCHW: Tensor) -> Tensor:
+        """Neurons, blocks, global average pooling, one linear layer per step."""
+        s_TNCHW = self.blocks(self.stem_neuron(current_TNCHW))
+        return self.head(s_TNCHW.mean((-2, -1)))

@@ -1,0 +1,228 @@
+"""Jobs in processes: one torch thread each, so that a result never depends on how many cores there are."""
+
+import ctypes
+import multiprocessing
+import os
+import pickle
+import random
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+from threadpoolctl import threadpool_limits
+
+from snn5.errors import UserError
+
+Tick = Callable[[], None]
+J = TypeVar("J")
+R = TypeVar("R")
+
+_PLAIN_SECONDS = 5.0  # between two progress lines where there is no terminal
+_PR_SET_PDEATHSIG = 1
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+_VARIABLES = {  # for libraries that are loaded later
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # torch asks for it where deterministic algorithms meet CUDA
+}
+
+_worker: tuple[Callable[..., Any], Sequence[Any], Connection] | None = None  # set in a worker only
+
+
+def run_jobs(function: Callable[[J, Tick], R], jobs: Sequence[J], *, label: str, total: int, workers: int | None = None) -> list[R]:
+    """Call `function(job, tick)` for every job, several at once, and return the results in the jobs' order.
+
+    The jobs reach the workers through fork, so `function` may be a closure and a job may hold large arrays; results are pickled.
+    numpy's, Python's and torch's global generators are seeded with the job's position: code that draws from them (it should not)
+    still draws the same numbers whatever the number of workers.
+
+    Args:
+        function: does one job; calls `tick()` once per unit of work, e.g. an epoch.
+        jobs: what to do.
+        label: what the progress bar and the errors call it.
+        total: units of work in one job.
+        workers: processes, >= 1; default: the smallest of the number of jobs, the cores and $SNN5_WORKERS. 1 runs them here.
+
+    Raises:
+        UserError: a worker died, or $SNN5_WORKERS is no positive number. What a job raises is raised here, with its traceback.
+    """
+    count = _workers(len(jobs)) if workers is None else workers
+    if count < 1:
+        raise UserError(f"workers={count}; need at least 1")
+    with one_thread():
+        # A worker starts no workers, and CUDA does not survive a fork.
+        if count == 1 or len(jobs) <= 1 or _worker is not None or torch.cuda.is_initialized():
+            with _progress(label, total * len(jobs)) as advance, _own_generators():
+                return [_one(function, job, index, advance) for index, job in enumerate(jobs)]
+        return _in_processes(function, jobs, label, total, min(count, len(jobs)))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for torch, BLAS and OpenMP, deterministic algorithms only; what was set before comes back at the end."""
+    threads, mode = torch.get_num_threads(), torch.get_deterministic_debug_mode()
+    variables = {name: os.environ.get(name) for name in _VARIABLES}
+    os.environ.update(_VARIABLES)
+    try:
+        with threadpool_limits(1):
+            torch.set_num_threads(1)
+            torch.set_deterministic_debug_mode("error")  # as use_deterministic_algorithms(True), which imports the compiler for 2 s
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_deterministic_debug_mode(mode)
+        for name, value in variables.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def keep_memory() -> None:
+    """Let glibc keep freed blocks: returning and faulting in large ones again costs a third of a training step (Linux; else nothing)."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(_M_MMAP_MAX, 0)
+        libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def die_with_parent(parent: int) -> None:
+    """Let the kernel kill this process when the process `parent` that started it ends, however that ends (Linux; else nothing)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it ended before the call
+            os._exit(1)
+
+
+def _workers(jobs: int) -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    text = os.environ.get("SNN5_WORKERS", "").strip()
+    if text and not (text.isdecimal() and int(text) >= 1):
+        raise UserError(f"SNN5_WORKERS={text!r}; need a whole number of at least 1, or unset it")
+    return max(1, min(jobs, cores, int(text or cores)))
+
+
+def _in_processes(function: Callable[[J, Tick], R], jobs: Sequence[J], label: str, total: int, workers: int) -> list[R]:
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    ticks, end = context.Pipe(duplex=False)  # one write below PIPE_BUF per tick: needs no lock that a killed worker could keep
+    before = multiprocessing.active_children()
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(os.getpid(), function, jobs, end))
+    try:
+        # The first submit forks all workers; the progress threads start after it.
+        futures = [pool.submit(_work, index) for index in range(len(jobs))]
+        with _progress(label, total * len(jobs)) as advance:
+            counter = threading.Thread(target=_count, args=(ticks, advance), daemon=True)
+            counter.start()
+            try:
+                wait(futures, return_when=FIRST_EXCEPTION)
+            finally:
+                end.send_bytes(b"")
+                counter.join()
+        failed = [f for f in futures if f.done() and f.exception() is not None]
+        return [f.result() for f in failed or futures]
+    except BrokenProcessPool as error:
+        raise UserError(
+            f"{label}: a worker process was killed, most likely because the memory ran out; free some, or run fewer at once: SNN5_WORKERS=1"
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            if process not in before:
+                process.kill()
+                process.join()
+        end.close()
+        ticks.close()
+
+
+def _start_worker(parent: int, function: Callable[..., Any], jobs: Sequence[Any], end: Connection) -> None:
+    global _worker
+    die_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends the workers
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    keep_memory()
+    one_thread().__enter__()
+    _worker = (function, jobs, end)
+
+
+def _work(index: int) -> Any:
+    if _worker is None:
+        raise RuntimeError("no worker process")
+    function, jobs, end = _worker
+    try:
+        return _one(function, jobs[index], index, lambda: end.send_bytes(b"."))
+    except Exception as error:
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:  # noqa: BLE001 - any class may fail to travel in its own way; its text always does
+            raise RuntimeError("".join(traceback.format_exception(error))) from None
+        raise
+
+
+def _one(function: Callable[[J, Tick], R], job: J, index: int, tick: Tick) -> R:
+    random.seed(index)
+    np.random.seed(index)
+    torch.manual_seed(index)
+    return function(job, tick)
+
+
+@contextmanager
+def _own_generators() -> Iterator[None]:
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+def _count(ticks: Connection, advance: Tick) -> None:
+    while ticks.recv_bytes():
+        advance()
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.2f}/s" if task.speed else "", style="progress.data.speed")
+
+
+@contextmanager
+def _progress(label: str, total: int) -> Iterator[Tick]:
+    """A bar on a terminal; elsewhere a line now and then, so that logs stay readable."""
+    console = Console(stderr=True)
+    if _worker is not None:
+        yield lambda: None
+        return
+    if console.is_terminal and not console.is_dumb_terminal:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task(label, total=total)
+            yield lambda: bar.advance(task)
+        return
+    begin = last = time.monotonic()
+    done = 0
+
+    def advance() -> None:
+        nonlocal done, last
+        done += 1
+        now = time.monotonic()
+        if now - last >= _PLAIN_SECONDS:
+            last = now
+            sys.stderr.write(f"{label}: {done}/{total} ({done / (now - begin):.2f}/s)\n")
+            sys.stderr.flush()
+
+    yield advance

@@ -1,0 +1,56 @@
+"""P2.1: PLIF against LIF, from a good and from a bad initial time constant, on digits frames.
+
+    python -m snn5.stages.p2_neurons
+
+Claim (Fang et al. 2021): not a better best case, but insensitivity to tau0: LIF with tau0 = 16 falls apart, PLIF does not.
+Out: metrics.json, curves.csv; the learned time constants of every layer are in each run's details.
+"""
+
+from dataclasses import replace
+from itertools import product
+
+import torch
+
+from snn5.parallel import Tick, run_jobs
+from snn5.record import Record, Run
+from snn5.stages._data import read_splits
+from snn5.stages._stage import Stage, main
+from snn5.statistics import summarise
+from snn5.training import train_one
+
+NEURONS = ("lif", "plif")
+
+
+def run(stage: Stage) -> Record:
+    """Train every neuron from every tau0 with every seed; the seed is shared, so that only the neuron differs."""
+    settings = stage.config.p2_neurons.train
+    taus, seeds = stage.config.p2_neurons.taus, stage.config.seeds
+    splits, parents = read_splits(stage, "frames")
+    time_steps = stage.config.data.frames.time_steps
+
+    def job(variant: tuple[str, float, int], tick: Tick) -> Run:
+        neuron, tau, seed = variant
+        model_args = {**settings.model_args, "neuron_args": {"tau": tau}}
+        own = replace(settings, neuron=neuron, model_args=model_args)
+        trained, result = train_one(own, splits, time_steps=time_steps, seed=stage.seed(seed), parents=parents, tick=tick)
+        result.params |= {"seed": seed, "neuron": neuron, "tau0": tau}
+        # 1/tau = sigmoid(w), one w per PLIF layer
+        learned = {name.removesuffix(".w"): 1 / torch.sigmoid(w).item() for name, w in trained.state.items() if name.endswith(".w")}
+        result.details["tau"] = learned
+        return result
+
+    variants = list(product(NEURONS, taus, seeds))
+    results = run_jobs(job, variants, label=stage.name, total=settings.epochs)
+    runs, summary = {}, {}
+    for neuron, tau in product(NEURONS, taus):
+        own = {f"seed{v[2]}": r for v, r in zip(variants, results, strict=True) if v[:2] == (neuron, tau)}
+        runs |= {f"{neuron}-tau{tau:g}-{name}": result for name, result in own.items()}
+        summary |= summarise(own.values(), prefix=f"{neuron}-tau{tau:g}/")
+    low, high = min(taus), max(taus)
+    for neuron in NEURONS:  # what a bad start costs
+        summary[f"{neuron}/acc_lost_to_tau0"] = summary[f"{neuron}-tau{low:g}/test/acc"] - summary[f"{neuron}-tau{high:g}/test/acc"]
+    return Record(summary=summary, runs=runs)
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,9 @@
+"""Hyper-parameter optimisation with Optuna (P3.1, the roadmap's run_hpo)."""
+
+from snn5.tuning._objective import Objective as Objective
+from snn5.tuning._space import apply as apply
+from snn5.tuning._space import suggest as suggest
+from snn5.tuning._storage import open_storage as open_storage
+from snn5.tuning._study import Budget as Budget
+from snn5.tuning._study import best as best
+from snn5.tuning._study import search as search

@@ -1,0 +1,31 @@
+"""The search space of P3.1: what is tried, in which range, on which scale."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import optuna
+
+from snn5.config import Train
+
+
+def suggest(trial: optuna.Trial) -> dict[str, Any]:
+    """Draw one point.
+
+    lr and weight decay are log-uniform; tau is drawn as log(tau - 1), since 1/tau bunches up near 1; alpha is the width of the ATan surrogate.
+    """
+    return {
+        "lr": trial.suggest_float("lr", 1e-3, 3e-2, log=True),
+        "weight_decay": trial.suggest_float("weight_decay", 1e-6, 1e-1, log=True),
+        "tau": 1.0 + math.exp(trial.suggest_float("log_tau_minus_1", math.log(0.1), math.log(7.0))),
+        "alpha": trial.suggest_float("alpha", 0.5, 10.0, log=True),
+        "tet_lambda": trial.suggest_float("tet_lambda", 0.0, 0.1),
+        "label_smoothing": trial.suggest_float("label_smoothing", 0.0, 0.2),
+    }
+
+
+def apply(settings: Train, point: dict[str, Any], epochs: int) -> Train:
+    """`settings` with the point's values and a schedule of `epochs`."""
+    point = dict(point)
+    neuron_args = {**settings.model_args.get("neuron_args", {}), "tau": point.pop("tau"), "alpha": point.pop("alpha")}
+    return replace(settings, epochs=epochs, model_args={**settings.model_args, "neuron_args": neuron_args}, **point)
