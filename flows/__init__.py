@@ -1,8 +1,10 @@
 """The roadmap's phases as Prefect flows: they decide when, where and how often; DVC decides what."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
+from snn5._servers import prefect_environment
 from snn5.errors import UserError, unknown
 from snn5.files import find_root
 
@@ -25,13 +27,8 @@ def find(phase: str) -> str:
 
 
 def _settle() -> None:
-    """Keep Prefect's files in the checkout and give its temporary server the time that a first start takes; a value the user set stays."""
-    try:
-        os.environ.setdefault("PREFECT_HOME", str(find_root() / ".prefect"))
-    except UserError:
-        pass  # imported from elsewhere: Prefect's own default
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
-    os.environ.setdefault("PREFECT_SERVER_ALLOW_EPHEMERAL_MODE", "true")
+    with suppress(UserError):  # imported outside of a checkout: Prefect's own default
+        os.environ.update(prefect_environment(find_root()))
 
 
-_settle()  # before any module here imports prefect, which reads these once
+_settle()  # before any module here imports prefect, which reads its settings then

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import sys
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from prefect.runtime import flow_run
 from snn5._processes import Child
 from snn5.errors import UserError
 from snn5.files import find_root
-
 
 Outcome = Literal["ran", "cached", "unchanged"]
 
@@ -109,8 +107,8 @@ def repro(stage: str, force: bool = False) -> dict[str, Outcome]:
 
     Args:
         stage: a name from dvc.yaml.
-        force: run `stage` (and nothing else) even if it is up to date. The caller has made sure that all it depends on is: DVC then does not
-            look (--single-item, the only way to force one stage without forcing all before it).
+        force: run `stage`, and nothing else, even if it is up to date. Only for a caller who knows that all it depends on is up to date:
+            DVC does not look then (--single-item, its only way to force one stage without forcing all before it).
 
     Returns:
         Every stage that DVC mentioned and what became of it.

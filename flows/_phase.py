@@ -5,11 +5,13 @@ import time
 from typing import Literal, TypedDict
 
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
+from prefect.logging import get_run_logger
 
 from flows._dvc import StageFailed, read_graph, repro, stale
 from flows._summary import Targets, write_summary
 from snn5.errors import UserError
-
+from snn5.files import find_root
+from snn5.recover import recover
 
 Upstream = Literal["check", "rebuild"]
 
@@ -49,6 +51,9 @@ def run_phase(phase: str, upstream: Upstream, force: bool, targets: Targets | No
         UserError: dvc.yaml has no such stage, or stages of other phases are out of date and must not be rebuilt.
         StageFailed: a stage failed; those after it did not run.
     """
+    log = get_run_logger()
+    for line in recover(find_root()):
+        log.warning("%s", line)
     graph = read_graph()
     own = graph.stages(phase)
     if not own:
@@ -66,7 +71,7 @@ def run_phase(phase: str, upstream: Upstream, force: bool, targets: Targets | No
 def run_stages(
     key: str, stages: list[str], *, targets: Targets | None = None, first: list[str] | None = None, force: bool = False
 ) -> dict[str, str]:
-    """Bring `first`, then `stages` up to date, one task each, and report under the artifact keys `<key>-progress`, `-stages`, `-summary`."""
+    """Bring `first`, then `stages` up to date, one task each; report as artifacts `<key>-progress`, `<key>-stages`, `<key>-summary`."""
     todo = [(stage, False) for stage in first or []] + [(stage, force) for stage in stages]
     rows: dict[str, Row] = {}
     progress = create_progress_artifact(progress=0.0, key=f"{key}-progress", description=f"0 of {len(todo)} stages")

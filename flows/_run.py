@@ -1,46 +1,54 @@
-"""Runs a flow in this process, without a server of one's own: `snn5 run p1` and `python -m flows.p1_architectures`."""
+"""Runs flows in this process: `snn5 run p1` and `python -m flows p1`. Imports prefect late, because Prefect reads its settings then."""
 
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import atexit
+import os
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-from prefect import Flow
+from flows import find
+from snn5 import _servers
+from snn5._processes import ends_in_order
+from snn5.files import find_root
 
-from snn5.errors import UserError
 
+def run(phases: Sequence[str], **parameters: Any) -> None:
+    """Run the flows of `phases` one after the other, in a process that does nothing else.
 
-def execute(flow: Flow[..., Any], **parameters: Any) -> None:
-    """Run `flow` to its end; Prefect starts a temporary server unless PREFECT_API_URL names one.
+    The server is, in this order: the one that PREFECT_API_URL names, the one of this checkout's `snn5 ui`, a temporary one.
+
+    Args:
+        phases: see `flows.find`.
+        parameters: what to pass to each of them (upstream, force).
 
     Raises:
-        UserError: what the user can mend, a failed stage with its last lines among it.
+        UserError: an unknown phase, or what the user can mend; a failed stage comes with its last lines.
     """
-    with _ends_in_order():
-        flow(**parameters)
+    names = [find(phase) for phase in phases]
+    with ends_in_order():
+        if not os.environ.get("PREFECT_API_URL"):
+            root = find_root()
+            os.environ["PREFECT_API_URL"] = _servers.running(root) or _temporary_server(root)
+        for name in names:
+            getattr(import_module(f"flows.{name}"), name)(**parameters)
 
 
-def main(flow: Flow[..., Any]) -> None:
-    """The `__main__` of a flow's module."""
-    try:
-        execute(flow)
-    except UserError as error:
-        sys.exit(f"error: {error}")
+def _temporary_server(root: Path) -> str:
+    """Start a server that lives as long as this process.
 
-
-@contextmanager
-def _ends_in_order() -> Iterator[None]:
-    """Let SIGTERM end the process as an exception does: Prefect's own handler stops the flow and then calls this one.
-
-    The default would end the process at once, without the exit functions that stop Prefect's temporary server.
+    Prefect would start one itself, but in our process group: Ctrl-C would end it first, and the flow would then try for minutes to tell
+    it about the interrupt. Exit functions run last in, first out: registered before prefect is imported, ours comes after Prefect has
+    sent its last log lines.
     """
+    port = _servers.free_port()
+    child, log = _servers.prefect_server(root, "127.0.0.1", port, lasting=False)
 
-    def leave(number: int, _frame: object) -> None:
-        sys.exit(128 + number)
+    def stop() -> None:
+        child.stop()
+        log.unlink(missing_ok=True)
 
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    atexit.register(stop)
+    api = f"http://127.0.0.1:{port}/api"
+    _servers.wait_until_ready(child, log, f"{api}/health", "Prefect's temporary server")
+    return api

@@ -1,7 +1,7 @@
 """Runs one command and takes its whole process group down when the parent is gone, however the parent went.
 
-`python _guard.py FD COMMAND...` leads the session that its parent started it in. FD is the read end of a pipe whose write end only the parent
-holds: the end of the file means that the parent died, also by SIGKILL. Standard library only; it runs as a plain script.
+`python _guard.py FD COMMAND...` leads the session that its parent started it in. FD is the read end of a pipe whose write end only the
+parent holds: the end of the file means that the parent died, also by SIGKILL. Standard library only; it runs as a plain script.
 """
 
 import os
@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-
 
 GRACE_S = 5.0
 

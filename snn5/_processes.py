@@ -7,14 +7,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 import psutil
 
 from snn5.errors import UserError
-
 
 _GUARD = str(Path(__file__).with_name("_guard.py"))
 
@@ -113,6 +112,23 @@ def _send(members: Iterable[psutil.Process], signal_: signal.Signals) -> None:
             process.send_signal(signal_)
 
 
+@contextlib.contextmanager
+def ends_in_order() -> Iterator[None]:
+    """Let SIGTERM end the process as an exception does, clean-up and exit functions included; the default would skip them.
+
+    Prefect's flows have a handler of their own, which stops the flow and then calls this one.
+    """
+
+    def leave(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def check_port(host: str, port: int, option: str) -> None:
     """Raise UserError when nothing can listen on `port` of `host`; `option` is the command-line option that changes it."""
     try:
@@ -121,4 +137,6 @@ def check_port(host: str, port: int, option: str) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        raise UserError(f"cannot listen on {host}:{port} ({error.strerror or error}); stop what uses it, or pass another {option}") from error
+        raise UserError(
+            f"cannot listen on {host}:{port} ({error.strerror or error}); stop what uses it, or pass another {option}"
+        ) from error

@@ -64,6 +64,7 @@ class Train:
     batch_size: int = setting(64, low=1, high=65536)
     optimizer: str = setting("adamw", among=("adamw", "sgd"))
     lr: float = setting(2e-3, low=1e-7, high=10.0)
+    neuron_lr_scale: float = setting(1.0, low=0.0, high=1000.0)  # times lr, for what neurons learn (PLIF's w)
     weight_decay: float = setting(1e-2, low=0.0, high=1.0)
     warmup_epochs: int = setting(1, low=0, high=1000)
     loss: str = setting("tet", among=("tet", "rate"))
@@ -98,14 +99,26 @@ class Neurons:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Coding:
-    """P2.3: time-to-first-spike against rate coding, at equal T."""
+    """P2.3: time-to-first-spike against rate coding, at equal T, topology and training."""
 
-    time_steps: int = setting(16, low=2, high=1024)
-    hidden: int = setting(256, low=1, high=65536)
-    layers: int = setting(2, low=1, high=16)
-    epochs: int = setting(30, low=1, high=5000)
-    batch_size: int = setting(32, low=1, high=65536)
-    lr: float = setting(1e-3, low=1e-7, high=10.0)
+    time_steps: int = setting(16, low=2, high=1024)  # T; a TTFS layer has a window of T steps
+    hidden: int = setting(128, low=1, high=65536)
+    layers: int = setting(2, low=1, high=16)  # hidden layers
+    epochs: int = setting(15, low=1, high=5000)
+    batch_size: int = setting(64, low=1, high=65536)
+    lr: float = setting(8e-3, low=1e-7, high=10.0)
+    label_smoothing: float = setting(0.1, low=0.0, high=0.5)
+    # A TTFS window holds this quantile of its layer's activations; validation chooses.
+    quantiles: list[float] = field(default_factory=lambda: [1.0, 0.999, 0.99, 0.97])
+    max_accuracy_loss: float = setting(0.01, low=0.0, high=1.0)  # of TTFS against rate, on test, for the verdict
+    max_synops: float = setting(0.5, low=0.0, high=10.0)  # of TTFS, as a share of rate's, for the verdict
+    seeds: list[int] = field(default_factory=lambda: list(range(10)))
+
+    def __post_init__(self) -> None:
+        if not self.quantiles or not all(0 < q <= 1 for q in self.quantiles):
+            raise UserError(f"quantiles={self.quantiles}; need at least one value, each above 0 up to 1")
+        if len(self.seeds) < 2 or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
+            raise UserError(f"seeds={self.seeds}; need at least two seeds (a spread is reported), all different, none negative")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,27 +169,28 @@ class Integration:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Liquid:
-    """P8.1: the liquid state machine and its ridge read-out. Weights and thresholds are in units of the resting threshold."""
+    """P8.1: the liquid state machine and its ridge read-out."""
 
     neurons: int = setting(300, low=10, high=100000)
     dt_ms: float = setting(1.0, low=0.01, high=10.0)
-    gain: float = setting(1.0, low=0.0, high=10.0)  # scale of the recurrent weights; 0 cuts the recurrence
+    gain: float = setting(0.6, low=0.0, high=10.0)  # scale of the recurrent weights; 0 cuts the recurrence
     bins: int = setting(5, low=1, high=100)  # equal time bins whose spike counts the read-out sees
+    trace_ms: float | None = setting(None, low=0.1, high=10000.0)  # low-pass traces of this time constant in place of counts
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2, 3, 4])
     excitatory: float = setting(0.8, low=0.0, high=1.0)  # share of the neurons
     odds: list[float] = field(default_factory=lambda: [0.3, 0.2, 0.4, 0.1])  # C[pre -> post]: E->E, E->I, I->E, I->I
     radius: float = setting(2.0, low=0.1, high=100.0)  # lambda, in grid spacings
-    inhibition: float = setting(4.0, low=0.0, high=100.0)  # an inhibitory weight over an excitatory one; 4 balances 80/20
-    input_density: float = setting(0.15, low=0.0, high=1.0)  # chance of a synapse from an input to a neuron
-    input_gain: float = setting(8.0, low=0.0, high=1000.0)  # median input weight
-    tau_m_ms: float = setting(20.0, low=0.1, high=10000.0)  # median membrane time constant
+    inhibition: float = setting(5.0, low=0.0, high=100.0)  # an inhibitory weight over an excitatory one; 4 balances 80/20
+    input_synapses: float = setting(5.0, low=0.1, high=1e6)  # mean number of a neuron's input synapses
+    drive: float = setting(2.0, low=0.0, high=1000.0)  # mean potential that the input alone would hold a neuron at, in thresholds
+    tau_m_ms: float = setting(30.0, low=0.1, high=10000.0)  # median membrane time constant
     tau_m_spread: float = setting(0.4, low=0.0, high=3.0)  # sigma of ln(tau_m)
-    tau_s_ms: float = setting(3.0, low=0.1, high=1000.0)  # synaptic current
+    tau_s_ms: float = setting(10.0, low=0.1, high=1000.0)  # synaptic current
     tau_a_ms: float = setting(150.0, low=0.1, high=100000.0)  # spike-frequency adaptation
     adaptation: float = setting(0.1, low=0.0, high=100.0)  # rise of the threshold per recent spike
     threshold: float = setting(1.0, low=0.001, high=1000.0)
     refractory_ms: float = setting(2.0, low=0.0, high=1000.0)
-    delay_ms: float = setting(1.0, low=0.01, high=1000.0)  # of every recurrent synapse, at least one step
+    delay_ms: float = setting(2.0, low=0.01, high=1000.0)  # of every recurrent synapse, at least one step
 
     def __post_init__(self) -> None:
         if len(self.odds) != 4 or not all(0 <= c <= 1 for c in self.odds):

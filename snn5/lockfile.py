@@ -1,6 +1,7 @@
 """dvc.lock, read only: which stage made which bytes, and from which parameters."""
 
 import json
+import time
 from configparser import ConfigParser, Error
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,8 @@ import yaml
 
 from snn5.errors import UserError, unknown
 from snn5.files import md5
+
+_LOOKS = 5  # at a dvc.lock that seems broken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +94,12 @@ def read(root: Path) -> Lock:
     Raises:
         UserError: it is broken.
     """
-    try:
-        text = (root / "dvc.lock").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        text = ""
-    return parse(text, root)
+    for _ in range(_LOOKS - 1):
+        try:
+            return parse(_text(root), root)
+        except UserError:
+            time.sleep(0.1)  # DVC writes it in place: another dvc may be halfway
+    return parse(_text(root), root)
 
 
 def parse(text: str, root: Path) -> Lock:
@@ -105,11 +109,18 @@ def parse(text: str, root: Path) -> Lock:
         UserError: it is broken.
     """
     try:
-        raw = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
+        raw = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         stages = {name: _stage(name, entry) for name, entry in (raw.get("stages") or {}).items()}
     except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"dvc.lock is broken ({type(error).__name__}); repair it with `python -m snn5.recover`") from error
     return Lock(root=root, stages=stages)
+
+
+def _text(root: Path) -> str:
+    try:
+        return (root / "dvc.lock").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return "stages: {}"
 
 
 def cache_folder(root: Path) -> Path:

@@ -8,29 +8,25 @@ import random
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
 from threadpoolctl import threadpool_limits
 
+from snn5._progress import progress
 from snn5.errors import UserError
 
 Tick = Callable[[], None]
 J = TypeVar("J")
 R = TypeVar("R")
 
-_PLAIN_SECONDS = 5.0  # between two progress lines where there is no terminal
 _PR_SET_PDEATHSIG = 1
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 _VARIABLES = {  # for libraries that are loaded later
@@ -67,7 +63,8 @@ def run_jobs(function: Callable[[J, Tick], R], jobs: Sequence[J], *, label: str,
     with one_thread():
         # A worker starts no workers, and CUDA does not survive a fork.
         if count == 1 or len(jobs) <= 1 or _worker is not None or torch.cuda.is_initialized():
-            with _progress(label, total * len(jobs)) as advance, _own_generators():
+            shown = nullcontext(lambda: None) if _worker is not None else progress(label, total * len(jobs))
+            with shown as advance, _own_generators():
                 return [_one(function, job, index, advance) for index, job in enumerate(jobs)]
         return _in_processes(function, jobs, label, total, min(count, len(jobs)))
 
@@ -124,7 +121,7 @@ def _in_processes(function: Callable[[J, Tick], R], jobs: Sequence[J], label: st
     try:
         # The first submit forks all workers; the progress threads start after it.
         futures = [pool.submit(_work, index) for index in range(len(jobs))]
-        with _progress(label, total * len(jobs)) as advance:
+        with progress(label, total * len(jobs)) as advance:
             counter = threading.Thread(target=_count, args=(ticks, advance), daemon=True)
             counter.start()
             try:
@@ -193,36 +190,3 @@ def _own_generators() -> Iterator[None]:
 def _count(ticks: Connection, advance: Tick) -> None:
     while ticks.recv_bytes():
         advance()
-
-
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.2f}/s" if task.speed else "", style="progress.data.speed")
-
-
-@contextmanager
-def _progress(label: str, total: int) -> Iterator[Tick]:
-    """A bar on a terminal; elsewhere a line now and then, so that logs stay readable."""
-    console = Console(stderr=True)
-    if _worker is not None:
-        yield lambda: None
-        return
-    if console.is_terminal and not console.is_dumb_terminal:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-        with Progress(*columns, console=console) as bar:
-            task = bar.add_task(label, total=total)
-            yield lambda: bar.advance(task)
-        return
-    begin = last = time.monotonic()
-    done = 0
-
-    def advance() -> None:
-        nonlocal done, last
-        done += 1
-        now = time.monotonic()
-        if now - last >= _PLAIN_SECONDS:
-            last = now
-            sys.stderr.write(f"{label}: {done}/{total} ({done / (now - begin):.2f}/s)\n")
-            sys.stderr.flush()
-
-    yield advance

@@ -1,8 +1,8 @@
-"""Mend what a killed run can leave broken, before `dvc repro` reads it: `python -m snn5.recover`. It runs every time, so it imports little.
+"""Mend what a killed run can leave broken, before `dvc repro` reads it: `python -m snn5.recover`. It runs every time: few imports.
 
-DVC puts outputs, cache objects and its run cache in place by renaming, and forgets the locks of dead processes by itself. Two files it writes
-in place and refuses to read when they were cut short: dvc.lock and .dvc/tmp/rwlock. Nothing is lost with them: what dvc.lock no longer names,
-DVC finds again in its run cache.
+DVC puts outputs, cache objects and its run cache in place by renaming, and forgets the locks of dead processes by itself. Two files it
+writes in place and refuses to read when they were cut short: dvc.lock and .dvc/tmp/rwlock. Nothing is lost with them: what dvc.lock no
+longer names, DVC finds again in its run cache.
 """
 
 import fcntl
@@ -75,21 +75,25 @@ def _committed(root: Path) -> bytes:
 
 
 def _whole(data: bytes) -> bool:
-    """Whether dvc takes it: the shape that dvc.schema asks for, and no md5 cut short."""
+    """Whether DVC takes it, and no entry lost its end: the shape that dvc.schema asks for, all that DVC says about an output."""
     try:
         raw = yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        return raw["schema"] == "2.0" and all(_stage_whole(stage) for stage in (raw.get("stages") or {}).values())
+        return data.endswith(b"\n") and raw["schema"] == "2.0" and all(_stage_whole(stage) for stage in raw.get("stages", {}).values())
     except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError):
         return False
 
 
 def _stage_whole(stage: dict[str, Any]) -> bool:
-    items = [*(stage.get("deps") or []), *(stage.get("outs") or [])]
     return (
         bool(stage["cmd"])
-        and all(isinstance(item["path"], str) and ("md5" not in item or _MD5.fullmatch(item["md5"])) for item in items)
-        and all(isinstance(values, dict) for values in (stage.get("params") or {}).values())
+        and all(_item_whole(item) for kind in ("deps", "outs") for item in stage.get(kind, []))
+        and all(isinstance(values, dict) for values in stage.get("params", {}).values())
     )
+
+
+def _item_whole(item: dict[str, Any]) -> bool:
+    folder = item["md5"].endswith(".dir")
+    return bool(_MD5.fullmatch(item["md5"])) and None not in item.values() and "size" in item and ("nfiles" in item or not folder)
 
 
 def _holders(root: Path) -> tuple[set[int], bool]:

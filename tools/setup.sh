@@ -42,7 +42,7 @@ pip="$venv/bin/python -m pip install --quiet --no-input"
   $pip --no-deps --no-build-isolation --editable .
 } 2>&1 | { grep -v '^WARNING: Location .* is ignored' || true; }
 # The pipe hides pip's exit status, so ask the result itself.
-"$venv/bin/python" -c 'import dvc, mlflow, numba, optuna, prefect, snn5, spikingjelly, torch' || {
+"$venv/bin/python" -c 'import dvc, importlib.metadata as m, mlflow, numba, optuna, prefect, snn5, spikingjelly, torch; m.version("lava-nc")' || {
   echo "The installation is incomplete: see the messages above, then run make again." >&2; exit 1; }
 rm -f "$venv"/.installed-*
 : >"$stamp"

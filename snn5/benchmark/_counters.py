@@ -1,9 +1,9 @@
 """Exact operation counts of real forward passes (P6.2, P7.3).
 
-A layer is a *spike layer* if every input it saw was a non-negative integer. It then makes additions only: `acs` = sum_i x_i f_i, so an input of 2
-(SEW's ADD sums spikes) costs two additions per non-zero weight, and a count k never costs less than k spikes would. Any other layer makes one
-multiplication and addition for each non-zero product: `macs`. The kind is decided over all calls, not call by call: one sample whose pixels happen
-to be 0 and 1 does not turn the stem into a spike layer, and figures do not depend on the batch size.
+A layer is a *spike layer* if every input it saw was a non-negative integer. It then makes additions only: `acs` = sum_i x_i f_i, so
+an input of 2 (SEW's ADD sums spikes) costs two additions per non-zero weight, and a count k never costs less than k spikes would. Any
+other layer makes one multiplication and addition for each non-zero product: `macs`. The kind is decided over all calls, not call by
+call: one sample whose pixels happen to be 0 and 1 does not turn the stem into a spike layer, and figures do not depend on the batch size.
 
 Counted as the model runs it: a static image that passes the stem once is counted once, a sample that left early is counted up to its exit.
 Not counted: batch norms (folded into the layer before), biases, pooling, the sum of two spike trains; neuron updates are counted apart.

@@ -10,12 +10,12 @@ from snn5.benchmark._counters import count_operations
 def cross_check(model: nn.Module, x_TNCHW: Tensor) -> dict[str, float]:
     """Run one batch under each counter; figures are totals of the batch.
 
-    SpikingJelly counts an operation per spike and weight if a tensor is all 0 and 1, and a dense MAC per product (with padding) if not. So its SynOps
-    are compared with our binary layers, and its MACs with the others; spikes that SEW's ADD has summed to 2 or more are MACs to it and
-    additions to us, and `integer_acs` says how many.
+    SpikingJelly counts an operation per spike and weight if a tensor is all 0 and 1, and a dense MAC per product (padding included) if not.
+    So its SynOps are compared with our binary layers, and its MACs with the others; spikes that SEW's ADD has summed to 2 or more are MACs
+    to it and additions to us, and `integer_acs` says how many.
 
     Returns:
-        `synops`, `synops_spikingjelly`, `macs_padded`, `macs_padded_spikingjelly`, `integer_acs` and the two differences (ours minus theirs).
+        `synops` and `macs_padded`, each with the suffixes `_spikingjelly` and `_difference` (ours minus theirs), and `integer_acs`.
     """
     theirs = SynOpCounter(), MACCounter(extra_ignore_modules=[nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d])
     n = x_TNCHW.shape[1]

@@ -1,12 +1,12 @@
 """Energy from operation counts: arithmetic alone, as papers do it, and with the memory traffic, which dominates.
 
-All figures are for a 45 nm process at 0.9 V: Horowitz, Computing's Energy Problem, ISSCC 2014. They are a convention for comparing networks,
-not a prediction for a chip.
+All figures are for a 45 nm process at 0.9 V: Horowitz, Computing's Energy Problem, ISSCC 2014. They are a convention for comparing
+networks, not a prediction for a chip.
 
 Arithmetic:   E = e_mac MACs + e_ac ACs
 
-With memory (after Lemaire et al., arXiv 2210.13107; every operand is fetched each time: an accelerator that reuses operands, as those for dense
-ANNs do, needs less, so a ratio with memory flatters neither side but bounds nothing), per layer:
+With memory (after Lemaire et al., arXiv 2210.13107), per layer; every operand is fetched each time it is used, for SNN and ANN alike. A
+chip that reuses operands, as accelerators of dense ANNs do, needs less:
 
     weights      one read per operation, MAC or AC
     activations  one read per MAC and one write per output (float layers; the sum stays in a register)
@@ -14,7 +14,7 @@ ANNs do, needs less, so a ratio with memory flatters neither side but bounds not
     spikes       one write and one read of an address per non-zero input of a spike layer
     updates      one FP32 multiply-accumulate per neuron update (the leak)
 
-An access of b bits to a memory of s bytes costs e(s) b/64, where e(s) is the price of a 64 bit word in the smallest memory that holds s bytes.
+An access of b bits to a memory of s bytes costs e(s) b/64; e(s) is the price of a 64 bit word in the smallest memory that holds s bytes.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Fan-out of every input element: how many products a layer makes with it, exact at the borders.
 
-For y = W * x the fan-out of x_i is the number of (output, weight) pairs that x_i meets, which is d(sum y)/dx_i with every weight set to 1 (or to 1
-where it is non-zero). Padding, stride, dilation, groups and every padding mode are thereby the layer's own.
+For y = W * x the fan-out of x_i is the number of (output, weight) pairs that x_i meets, which is d(sum y)/dx_i with every weight set to 1
+(or to 1 where it is non-zero). Padding, stride, dilation, groups and every padding mode are thereby the layer's own.
 """
 
 import torch
@@ -23,7 +23,7 @@ def conv_fanout(layer: nn.Module, shape: torch.Size, weight: Tensor) -> Tensor:
     """
     with torch.inference_mode(False), torch.enable_grad():
         x = torch.ones(1, *shape, dtype=torch.float64, device=weight.device, requires_grad=True)
-        out = layer._conv_forward(x, weight.to(torch.float64), None)  # type: ignore[operator]
+        out = layer._conv_forward(x, weight.to(torch.float64), None)
         (fanout,) = torch.autograd.grad(out.sum(), x)
     return fanout[0]
 

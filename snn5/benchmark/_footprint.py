@@ -39,8 +39,8 @@ def weight_bits(quantisation: Mapping[str, Any] | None, layers: list[str]) -> di
 def packed_bytes(state: Mapping[str, Tensor], bits: Mapping[str, int]) -> int:
     """Bytes of all parameters and float buffers; a layer's weights at its width, the rest as it is.
 
-    Weights of b bits take the smaller of ceil(n b/8) (dense) and ceil((n + nnz b)/8) (a bit map and the non-zero ones). A quantised kernel also
-    stores its scales, one 32 bit number per output channel.
+    Weights of b bits take the smaller of ceil(n b/8) (dense) and ceil((n + nnz b)/8) (a bit map and the non-zero ones). A quantised kernel
+    also stores its scales, one 32 bit number per output channel.
 
     Args:
         state: the model's state_dict. bits: width by layer name.

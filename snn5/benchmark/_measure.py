@@ -28,7 +28,8 @@ def measure(
 ) -> Measurement:
     """Accuracy, operations, energy and size.
 
-    A checkpoint with a calibrated cutoff is run step by step and its operations are counted up to each sample's exit; anything else runs all steps.
+    A checkpoint with a calibrated cutoff is run step by step and its operations are counted up to each sample's exit; anything else runs
+    all steps.
 
     Args:
         checkpoint_or_model: a model is measured as it is: 32 bit, no cutoff.
@@ -50,7 +51,7 @@ def measure(
     model: Any = checkpoint_or_model.build() if isinstance(checkpoint_or_model, Checkpoint) else checkpoint_or_model
     spiking = not model.is_twin
     right, steps, operations = _run(model, split, card and card.cutoff, batch_size)
-    quantisation = card and card.quantisation
+    quantisation = None if card is None else card.quantisation
     bits = weight_bits(quantisation, list(operations.layers))
     activation_bits = int((quantisation or {}).get("activation_bits", 32))
     energy = EnergyModel(weight_bits=bits, activation_bits=activation_bits)
@@ -105,6 +106,6 @@ def _energies(energy: EnergyModel, operations: Operations, *, dense: bool) -> di
 
 
 def _first(split: Split, limit: int | None) -> Split:
-    if limit is not None and limit < 1 or len(split) == 0:
+    if len(split) == 0 or (limit is not None and limit < 1):
         raise UserError(f"limit={limit} of {len(split)} samples; measure at least 1")
     return replace(split, x_TNCHW=split.x_TNCHW[:, :limit], y_N=split.y_N[:limit], index_N=split.index_N[:limit])

@@ -8,7 +8,7 @@ from typing import Any
 from snn5.benchmark._counters import LayerOperations, NeuronOperations
 from snn5.errors import UserError
 
-# How an accuracy came about -> the metric that may carry it, `<split>/…`. "Best epoch on test" has no entry: such a figure is never reported.
+# How an accuracy came about -> the metric that may carry it, `<split>/…`. "Best epoch on test" has no entry: it is never reported.
 PROTOCOLS = {
     "val_selected": "test/acc",  # weights of the epoch that was best on validation
     "last_epoch": "test/acc_last",  # weights of the last epoch
@@ -25,7 +25,7 @@ class Measurement:
         model, data: names. spiking: False for an ANN. time_steps: T.
         protocol: see `PROTOCOLS`. seed: of the training. n: samples. accuracy: 0..1.
         layers, neurons: operations by layer.
-        dense_macs: products inside the image, all steps that were run. effective_macs, effective_acs: those that are left when zeros are skipped.
+        dense_macs: products inside the image, all steps that were run. effective_macs, effective_acs: what is left without the zeros.
         neuron_updates: neurons x steps that were run.
         params_nnz: parameters that are not zero. weight_bits: stored width by layer. activation_bits: of what float layers exchange.
         packed_bytes: bytes to store. steps_mean: mean exit step.
@@ -114,8 +114,8 @@ def compare(snn: Measurement, ann: Measurement, *, quantised: Measurement | None
         pruned: a trained twin with as few non-zero parameters (to 5 %).
 
     Raises:
-        UserError: a rival is no ANN, or was measured on other data, another protocol or another number of samples; or a rival's bits or parameters
-            do not match.
+        UserError: a rival is no ANN, or was measured on other data, by another protocol or on another number of samples; or its bits or
+            parameters do not match.
     """
     for name, rival in {"ann": ann, "quantised": quantised, "pruned": pruned}.items():
         if rival is not None:
@@ -129,11 +129,11 @@ def compare(snn: Measurement, ann: Measurement, *, quantised: Measurement | None
         raise UserError(
             f"pruned={pruned.model!r} has {pruned.params_nnz} non-zero parameters, the SNN {snn.params_nnz}; prune both alike (to 5 %)"
         )
-    ratios = {
+    ratios: dict[str, dict[str, float] | None] = {
         "ann_dense": _ratio(snn, ann.dense_energy_pj, ann.accuracy),
         "ann_zero_skip": _ratio(snn, ann.energy_pj, ann.accuracy),
-        "qnn": quantised and _ratio(snn, quantised.energy_pj, quantised.accuracy),
-        "ann_pruned": pruned and _ratio(snn, pruned.energy_pj, pruned.accuracy),
+        "qnn": None if quantised is None else _ratio(snn, quantised.energy_pj, quantised.accuracy),
+        "ann_pruned": None if pruned is None else _ratio(snn, pruned.energy_pj, pruned.accuracy),
     }
     return replace(snn, ratios=ratios)
 

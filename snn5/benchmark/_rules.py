@@ -1,4 +1,4 @@
-"""What one call of a layer costs, by the layer's type. `RULES` is open: an attention module adds the rule for its products of two activations.
+"""What one call of a layer costs, by its type. `RULES` is open: an attention module adds the rule for its products of two activations.
 
 Notation: input element i has value x_i and meets f_i non-zero weights and F_i weights in all (its fan-out; see `_fanout`).
 
@@ -84,7 +84,7 @@ def conv_work(layer: nn.Module, x: Tensor, out: Tensor) -> Work:
     Raises:
         UserError: an input without a sample axis.
     """
-    weight: Tensor = layer.weight  # type: ignore[assignment]
+    weight: Tensor = layer.weight
     space = weight.ndim - 2
     if x.ndim not in (space + 2, space + 3):
         raise UserError(f"{type(layer).__name__} was given an input of shape {list(x.shape)}; need [N, C, ...] or [T, N, C, ...]")
@@ -100,7 +100,7 @@ def conv_work(layer: nn.Module, x: Tensor, out: Tensor) -> Work:
 
 def linear_work(layer: nn.Module, x: Tensor, out: Tensor) -> Work:
     """A linear layer on [..., in]."""
-    weight: Tensor = layer.weight  # type: ignore[assignment]
+    weight: Tensor = layer.weight
     mask = (weight != 0).detach()
     work = work_of(x.reshape(-1, x.shape[-1]), linear_fanout(torch.ones_like(mask)), linear_fanout(mask))
     work.outputs, work.output_size, work.weights, work.padded = out.numel(), out.shape[-1], weight.numel(), work.dense

@@ -1,4 +1,4 @@
-"""The read-out: ridge regression in closed form on standardised features, and a local rule that reaches it without any matrix inverse.
+"""The read-out: ridge regression in closed form on standardised features.
 
 Shapes: N samples, p features, K classes.
 """
@@ -15,10 +15,10 @@ ALPHAS = tuple(10.0 ** (e / 2) for e in range(-8, 7))  # 1e-4 ... 1e3, two a dec
 
 
 class Readout(NamedTuple):
-    """scores_NK = x_Np @ weight_pK + bias_K, in float64.
+    """A linear map in float64: scores_NK = x_Np W + b.
 
     Attributes:
-        alpha: the ridge penalty that made it.
+        alpha: the penalty that it was made with.
     """
 
     weight_pK: Tensor
@@ -26,94 +26,115 @@ class Readout(NamedTuple):
     alpha: float
 
     def __call__(self, x_Np: Tensor) -> Tensor:
-        """Scores [N, K]."""
+        """Scores [N, K]; the class is the highest."""
         return x_Np.double() @ self.weight_pK + self.bias_K
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates per sample (standardisation folded into the weights)."""
+        """Multiply-accumulates per sample."""
         return self.weight_pK.numel()
+
+    def after(self, scale: "Standardise") -> "Readout":
+        """The read-out of raw features that this one is of standardised ones: one map, no extra multiplications."""
+        weight_pK = self.weight_pK * scale.factor_p[:, None]
+        return Readout(weight_pK, self.bias_K - scale.mean_p @ weight_pK, self.alpha)
 
 
 class Standardise(NamedTuple):
-    """(x - mean) / sd with the statistics of one set; a feature that is constant there becomes 0."""
+    """(x - mean) factor, factor = 1 / sd of the set that it was made from, 0 for a feature that is constant there."""
 
     mean_p: Tensor
-    scale_p: Tensor
+    factor_p: Tensor
 
     def __call__(self, x_Np: Tensor) -> Tensor:
         """Standardised features, float64."""
-        return (x_Np.double() - self.mean_p) * self.scale_p
+        return (x_Np.double() - self.mean_p) * self.factor_p
 
 
 def standardise(x_Np: Tensor) -> Standardise:
-    """The map that gives `x_Np` (the training set, never another) mean 0 and sd 1."""
-    x = x_Np.double()
-    sd = x.std(0, correction=0)
-    flat = sd <= 1e-12 * x.abs().amax(0).clamp_min(1e-300)
-    return Standardise(x.mean(0), torch.where(flat, 0.0, 1.0 / torch.where(flat, 1.0, sd)))
+    """The map that gives `x_Np`, the training set and never another, mean 0 and sd 1."""
+    x_Np = x_Np.double()
+    constant_p = (x_Np == x_Np[0]).all(0)
+    sd_p = x_Np.std(0, correction=0)
+    return Standardise(x_Np.mean(0), torch.where(constant_p, 0.0, 1.0 / torch.where(constant_p, 1.0, sd_p)))
 
 
 def one_hot(y_N: Tensor, classes: int) -> Tensor:
-    """+1 for the class, -1 for the others, float64 [N, K]."""
+    """+1 for the class, -1 for the others; float64 [N, K]."""
     return torch.nn.functional.one_hot(y_N.long(), classes).double() * 2 - 1
 
 
 def ridge(x_Np: Tensor, target_NK: Tensor, alpha: float) -> Readout:
-    """argmin_W,b |X W + b - Y|^2 + alpha |W|^2: the intercept is not penalised.
+    """argmin over W, b of |X W + b - Y|^2 + alpha |W|^2: the intercept is not penalised.
 
-    Solved for centred data by a float64 Cholesky factor of the smaller of X'X + alpha I (primal) and X X' + alpha I (dual).
+        W = (X'X + alpha I)^-1 X'Y = X' (X X' + alpha I)^-1 Y   on centred X and Y;   b = mean(Y) - mean(X) W
+
+    by a float64 Cholesky factor of the first form, or of the second where N < p.
 
     Raises:
         UserError: alpha is not positive, or the lengths differ.
     """
-    if not alpha > 0 or len(x_Np) != len(target_NK):
-        raise UserError(f"ridge needs alpha > 0 and a target for each sample; got alpha={alpha}, {len(x_Np)} samples, {len(target_NK)} targets")
-    x, y = x_Np.double(), target_NK.double()
+    x, y = _pair(x_Np, target_NK)
+    if not alpha > 0:
+        raise UserError(f"alpha={alpha}; ridge regression needs a positive penalty")
     x_mean, y_mean = x.mean(0), y.mean(0)
     x, y = x - x_mean, y - y_mean
-    n, p = x.shape
-    if n < p:
-        weight = x.T @ torch.cholesky_solve(y, torch.linalg.cholesky(x @ x.T + alpha * torch.eye(n, dtype=x.dtype)))
-    else:
-        weight = torch.cholesky_solve(x.T @ y, torch.linalg.cholesky(x.T @ x + alpha * torch.eye(p, dtype=x.dtype)))
+    factor = torch.linalg.cholesky(_gram(x) + alpha * torch.eye(min(x.shape), dtype=x.dtype))
+    weight = x.T @ torch.cholesky_solve(y, factor) if _dual(x) else torch.cholesky_solve(x.T @ y, factor)
     return Readout(weight, y_mean - x_mean @ weight, alpha)
 
 
 def gcv(x_Np: Tensor, target_NK: Tensor, alphas: Sequence[float] = ALPHAS) -> list[float]:
-    """Generalised cross-validation error for each alpha: N |Y - Yhat|^2 / (N - tr H)^2, the intercept counted in tr H.
+    """Generalised cross-validation error of each alpha: N |Y - Yhat|^2 / (N - tr H)^2, H the hat matrix, its intercept included.
 
-    Source: Golub, Heath & Wahba 1979 (doi 10.1080/00401706.1979.10489751).
+    Source: Golub, Heath, Wahba, "Generalized cross-validation as a method for choosing a good ridge parameter", Technometrics 21, 1979.
     """
-    x, y = x_Np.double(), target_NK.double()
+    x, y = _pair(x_Np, target_NK)
     x, y = x - x.mean(0), y - y.mean(0)
     n = len(x)
-    values, vectors = torch.linalg.eigh(x @ x.T)
-    values, power = values.clamp_min(0.0), ((vectors.T @ y) ** 2).sum(1)
+    value_r, vector = torch.linalg.eigh(_gram(x))
+    value_r = value_r.clamp_min(0.0)
+    if _dual(x):
+        power_r = ((vector.T @ y) ** 2).sum(1)
+    else:  # u = X v / sqrt(value) spans the same space
+        power_r = ((vector.T @ (x.T @ y)) ** 2).sum(1) / value_r.clamp_min(1e-300)
+        power_r = torch.where(value_r > 1e-12 * value_r[-1], power_r, 0.0)
+    outside = (y**2).sum() - power_r.sum()
     errors = []
     for alpha in alphas:
-        shrink = alpha / (values + alpha)  # eigenvalues of I - H on the centred data; the constant vector (value 0) is fitted by the intercept
-        errors.append(float(n * (shrink**2 * power).sum() / (shrink.sum() - 1) ** 2))
+        keep_r = alpha / (value_r + alpha)  # 1 - eigenvalues of H; 1 outside the span, 0 for the intercept
+        residual = (keep_r**2 * power_r).sum() + outside
+        errors.append(float(n * residual / (keep_r.sum() + n - len(value_r) - 1) ** 2))
     return errors
 
 
 def fit(x_Np: Tensor, y_N: Tensor, classes: int, alphas: Sequence[float] = ALPHAS) -> Readout:
-    """Ridge for +-1 one-hot targets with the alpha that generalised cross-validation prefers (the larger one of equals).
+    """A classifier of raw features: standardised by the training set, +-1 targets, the alpha of the least GCV error (the larger of equals).
 
-    The features are standardised with their own statistics, which are folded into the result: it takes raw features.
+    Args:
+        x_Np, y_N: the training set; nothing else decides anything.
     """
     scale = standardise(x_Np)
     x, target = scale(x_Np), one_hot(y_N, classes)
     errors = gcv(x, target, alphas)
     best = min(range(len(alphas)), key=lambda i: (errors[i], -alphas[i]))
-    return _fold(ridge(x, target, alphas[best]), scale)
-
-
-def _fold(readout: Readout, scale: Standardise) -> Readout:
-    weight = readout.weight_pK * scale.scale_p[:, None]
-    return Readout(weight, readout.bias_K - scale.mean_p @ weight, readout.alpha)
+    return ridge(x, target, alphas[best]).after(scale)
 
 
 def accuracy(scores_NK: Tensor, y_N: Tensor) -> float:
     """The share of samples whose highest score is their class."""
     return float((scores_NK.argmax(1) == y_N).double().mean())
+
+
+def _pair(x_Np: Tensor, target_NK: Tensor) -> tuple[Tensor, Tensor]:
+    if x_Np.ndim != 2 or target_NK.ndim != 2 or len(x_Np) != len(target_NK):
+        raise UserError(f"a read-out needs features [N, p] and targets [N, K]; got {list(x_Np.shape)} and {list(target_NK.shape)}")
+    return x_Np.double(), target_NK.double()
+
+
+def _dual(x: Tensor) -> bool:
+    return x.shape[0] < x.shape[1]
+
+
+def _gram(x: Tensor) -> Tensor:
+    return x @ x.T if _dual(x) else x.T @ x

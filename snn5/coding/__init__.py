@@ -3,7 +3,11 @@
 An encoder is a function `code(x_N, time_steps, ...) -> s_TN`: intensities [0, 1] of any shape to spikes 0 or 1, time first.
 """
 
-from ._latency import burst as burst
-from ._latency import decode_ttfs as decode_ttfs
-from ._latency import ttfs as ttfs
-from ._rate import rate as rate
+from snn5.coding._compare import compare as compare
+from snn5.coding._fit import Samples as Samples
+from snn5.coding._latency import burst as burst
+from snn5.coding._latency import decode_ttfs as decode_ttfs
+from snn5.coding._latency import ttfs as ttfs
+from snn5.coding._rate import rate as rate
+from snn5.coding._rate_net import RateNet as RateNet
+from snn5.coding._verdict import verdict as verdict

@@ -36,6 +36,7 @@ def fit(
     epochs: int,
     batch_size: int,
     lr: float,
+    label_smoothing: float,
     generator: torch.Generator,
     tick: Callable[[], None],
 ) -> Fit:
@@ -54,7 +55,7 @@ def fit(
         model.train()
         total = 0.0
         for rows in torch.randperm(len(train.y_N), generator=generator).split(batch_size):
-            loss = F.cross_entropy(model(train.x_NI[rows]), train.y_N[rows])
+            loss = F.cross_entropy(model(train.x_NI[rows]), train.y_N[rows], label_smoothing=label_smoothing)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -80,9 +80,9 @@ def _level(x_N: Tensor, levels: int, eps: float | None) -> Tensor:
     check_intensity(x_N)
     if eps is not None and not 0 <= eps < 1:
         raise UserError(f"eps={eps}; need a value from 0 to below 1")
-    x = x_N.double()
-    k = (x * levels + 0.5).floor().clamp(1, levels).long()
-    return torch.where(x < 0.5 / levels if eps is None else x <= eps, 0, k)
+    k = (x_N.double() * levels + 0.5).floor()
+    silent = k == 0 if eps is None else x_N <= eps  # in x's own precision, so that x = eps is silent in float32 too
+    return torch.where(silent, 0, k.clamp(1, levels)).long()
 
 
 def _one_hot(k_N: Tensor, levels: int, dtype: torch.dtype) -> Tensor:

@@ -1,6 +1,7 @@
 """Early exit (P5.1): calibrate it, run it."""
 
 from snn5.inference._cutoff import all_logits as all_logits
+from snn5.inference._cutoff import answers as answers
 from snn5.inference._cutoff import calibrate_cutoff as calibrate_cutoff
 from snn5.inference._cutoff import leave as leave
 from snn5.inference._cutoff import optimal_step as optimal_step

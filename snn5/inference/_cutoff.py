@@ -94,6 +94,12 @@ def all_logits(model: nn.Module, split: Split, *, batch_size: int = 256, dropout
     return torch.cat(parts, 1), torch.cat(labels)
 
 
+def answers(logits_TNK: Tensor, y_N: Tensor, rule: Rule) -> tuple[float, float]:
+    """(accuracy 0..1, mean steps) under `rule`, from the logits of a full run."""
+    step_N, prediction_N = leave(logits_TNK, rule)
+    return (prediction_N == y_N).to(torch.float64).mean().item(), step_N.to(torch.float64).mean().item()
+
+
 def calibrate_cutoff(
     checkpoint: Checkpoint,
     split: Split,

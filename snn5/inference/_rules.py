@@ -1,7 +1,6 @@
 """When is an answer sure? Rules that look at the logits accumulated so far.
 
-Y(t) = sum_{u <= t} o(u) is the sum of the logits of the steps up to t; all rules are monotone in their threshold, and none of them is asked at the
-last step, where every sample leaves.
+Y(t) = sum_{u <= t} o(u) is the sum of the logits of the steps up to t. No rule is asked at the last step, where every sample leaves.
 """
 
 import math

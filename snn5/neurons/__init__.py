@@ -4,3 +4,4 @@ from snn5.neurons._lif import LIF as LIF
 from snn5.neurons._lif import PLIF as PLIF
 from snn5.neurons._registry import NEURONS as NEURONS
 from snn5.neurons._registry import create_neuron as create_neuron
+from snn5.neurons._ttfs import TTFS as TTFS

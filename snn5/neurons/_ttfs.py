@@ -1,7 +1,7 @@
 """TTFS: neurons that spike at most once, and whose network is a ReLU network read in time (the B1 model).
 
-Time is cut into windows [t_min, t_max), one per layer; a layer's window starts where the one before ends. In its predecessor's window a neuron
-integrates a current that each incoming spike switches on; in its own its potential climbs with slope 1 until it spikes:
+Time is cut into windows [t_min, t_max), one per layer; a layer's window starts where the one before ends. In its predecessor's window a
+neuron integrates a current that each incoming spike switches on; in its own its potential climbs with slope 1 until it spikes:
     t < t_min:   dV/dt = sum_j W_ij H(t - t_j)
     t >= t_min:  dV/dt = 1,  spike at V = theta_i = t_max - t_min - D_i
 With x = t_max - t this is x_i = ReLU(D_i + sum_j W_ij x_j), in value and in gradient.
@@ -10,6 +10,7 @@ Source: Stanojevic et al., Nature Communications 15, 6793 (2024), arXiv 2306.087
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -32,8 +33,8 @@ def potential(t_NI: Tensor, weight_OI: Tensor, delay_O: Tensor, t_min: float) ->
 def spike_time(t_NI: Tensor, weight_OI: Tensor, delay_O: Tensor, t_min: float, t_max: float) -> Tensor:
     """t_i = t_min + (t_max - t_min - D_i) - sum_j W_ij (t_min - t_j), and t_max, which stands for no spike, if that is not earlier.
 
-    A neuron over its threshold when its window opens spikes at t_min: x_i saturates at t_max - t_min, so the window must hold the largest x_i
-    where equality with the ReLU network matters.
+    A neuron over its threshold when its window opens spikes at t_min: x_i saturates at t_max - t_min, so the window must hold the
+    largest x_i where equality with the ReLU network matters.
 
     Returns:
         Spike times in [t_min, t_max], [N, O].
@@ -43,7 +44,7 @@ def spike_time(t_NI: Tensor, weight_OI: Tensor, delay_O: Tensor, t_min: float, t
 
 
 def quantize_time(t_N: Tensor, t_min: float, t_max: float, steps: int) -> Tensor:
-    """Round spike times to the grid t_max - k (t_max - t_min)/steps, k = 0..steps; k = 0 is no spike. The gradient passes straight through."""
+    """Round spike times to the grid t_max - k (t_max - t_min)/steps, k = 0..steps; k = 0 is no spike. The gradient passes unchanged."""
     dt = (t_max - t_min) / steps
     k = ((t_max - t_N.detach()) / dt + 0.5).floor().clamp(0, steps)
     return t_max - k * dt + (t_N - t_N.detach())  # the bracket is exactly zero: values stay on the grid, so "no spike" stays exact
@@ -84,9 +85,9 @@ def simulate(s_TNI: Tensor, weight_OI: Tensor, delay_O: Tensor, width_in: float,
 
 
 class TTFS(nn.Module):
-    """A fully connected stack of TTFS layers: an input x spikes at 1 - x, hidden neurons at most once, the output's potentials are the logits.
+    """A fully connected stack: an input x spikes at 1 - x, hidden neurons at most once, the output's potentials are the logits.
 
-    In training mode a window that comes near its largest activation is widened as in the paper, to 10 times it, before it is used; so training is
+    In training mode a window below 10 times its largest activation is widened to that before it is used, as in the paper; so training is
     the ReLU network's to rounding error. `calibrate` fits the windows for use on a clock of `time_steps` steps.
 
     Args:
@@ -115,7 +116,7 @@ class TTFS(nn.Module):
         self.time_steps = time_steps
         self.weights, self.delays = nn.ParameterList(), nn.ParameterList()
         generator = generator or torch.Generator().manual_seed(0)
-        for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+        for inputs, outputs in pairwise(sizes):
             bound = inputs**-0.5
             for shape, into in (((outputs, inputs), self.weights), ((outputs,), self.delays)):
                 into.append(nn.Parameter((2 * torch.rand(shape, generator=generator, dtype=dtype) - 1) * bound))
@@ -127,7 +128,7 @@ class TTFS(nn.Module):
         return self.times(x_NI, t_start)[1]
 
     def times(self, x_NI: Tensor, t_start: float = 0.0) -> tuple[list[Tensor], Tensor]:
-        """Spike times of the inputs and of each hidden layer (its t_max where silent), and the logits. The first window opens at `t_start`."""
+        """Spike times of the inputs and of each hidden layer (t_max where silent), and the logits; the input window opens at `t_start`."""
         t_min, t_max = t_start, t_start + 1.0
         times = [self._on_clock(t_max - self._intensity(x_NI), t_min, t_max)]
         for layer, (weight, delay) in enumerate(zip(self.weights, self.delays, strict=True)):
@@ -141,7 +142,7 @@ class TTFS(nn.Module):
         return times, potential(times[-1], weight, delay, t_min)
 
     def spikes(self, x_NI: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Simulate spike by spike on the clock: the trains of the inputs and of each hidden layer, each [T, N, F] over its own window, and the logits.
+        """Simulate on the clock: the trains of the inputs and of each hidden layer, [T, N, F] over the layer's own window, and the logits.
 
         Raises:
             UserError: time_steps is None.
@@ -149,10 +150,10 @@ class TTFS(nn.Module):
         if self.time_steps is None:
             raise UserError("TTFS(time_steps=None) has no clock to simulate on; set time_steps")
         x = self._intensity(x_NI)
-        k = ((x * self.time_steps) + 0.5).floor()
-        trains = [torch.stack([(k == lead).to(x) for lead in range(self.time_steps, 0, -1)])]
+        k = (x * self.time_steps + 0.5).floor()
+        trains = [torch.stack([(k == lead).to(x) for lead in range(self.time_steps, 0, -1)])]  # step T - k, as snn5.coding.ttfs
         widths = [1.0, *self.width_L.tolist(), None]
-        for weight, delay, before, own in zip(self.weights, self.delays, widths, widths[1:], strict=True):
+        for weight, delay, (before, own) in zip(self.weights, self.delays, pairwise(widths), strict=True):
             s_TNO, v_NO = simulate(trains[-1], weight, delay, before, own)
             trains.append(s_TNO)
         return trains[:-1], v_NO
@@ -191,6 +192,7 @@ class TTFS(nn.Module):
         features = self.weights[0].shape[1]
         if x_NI.ndim != 2 or x_NI.shape[1] != features:
             raise UserError(f"TTFS needs intensities [N,{features}], got {list(x_NI.shape)}; flatten each sample")
-        if not (x_NI.min() >= 0 and x_NI.max() <= 1):
-            raise UserError(f"TTFS needs intensities in [0, 1], got {float(x_NI.min()):g} to {float(x_NI.max()):g}; divide by the split's scale")
+        if x_NI.numel() and not (x_NI.min() >= 0 and x_NI.max() <= 1):
+            low, high = float(x_NI.min()), float(x_NI.max())
+            raise UserError(f"TTFS needs intensities in [0, 1], got {low:g} to {high:g}; divide by the split's scale")
         return x_NI.to(self.weights[0].dtype)

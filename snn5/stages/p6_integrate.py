@@ -34,7 +34,7 @@ def run(stage: Stage) -> Record:
     epsilon = read_json(stage.ingredient("data/p5_cutoff/metrics.json").file)["summary"]["chosen_epsilon"]
     tuned = {s: stage.ingredient(f"data/p3_tune/checkpoints/seed{s}.safetensors") for s in seeds}
     twins = {s: stage.ingredient(f"data/p1_train/ann_twin-{slot}/checkpoints/seed{s}.safetensors") for s in seeds}
-    splits, _ = read_splits(stage, slot)
+    splits, files = read_splits(stage, slot)
     p4 = stage.config.p4
     recipe = replace(getattr(stage.config.p1, slot), epochs=p4.epochs, lr=p4.lr, warmup_epochs=0)
     train, val = samples(splits.train), samples(splits.val)
@@ -52,7 +52,8 @@ def run(stage: Stage) -> Record:
             parents={tuned[seed].path: tuned[seed].md5},
             tick=tick,
         )
-        final = calibrate_cutoff(sparse, splits.train, epsilon=epsilon)
+        others = splits.val, splits.test
+        final = calibrate_cutoff(sparse, splits.train, epsilon=epsilon, seed=stage.seed(seed), keep_out=others, parents=files)
         ann = measure(checkpoint.load(twins[seed].file), splits.test, seed=seed, protocol="val_selected")
         found = {"ann": ann}
         for step, made in zip(STEPS, (start, sparse, final), strict=True):

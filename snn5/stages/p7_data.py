@@ -6,7 +6,6 @@ Wall time: frames 2 s, events 4 s on one core.
 Command: python -m snn5.stages.p7_data frames   (or events)
 """
 
-import sys
 from dataclasses import asdict
 
 from rich.console import Console
@@ -28,7 +27,8 @@ def run(stage: Stage) -> Record:
         raise UserError(f"p7_data {' '.join(stage.args)}: need one argument out of {', '.join(SLOTS)}")
     slot = stage.args[0]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"data for {slot}", total=None)
         splits = prepare(stage.config, slot, folder=stage.out, progress=lambda done, total: bar.update(task, completed=done, total=total))
     return _record(splits)
@@ -48,19 +48,13 @@ def _record(splits: Splits) -> Record:
 def _run(split: Split) -> Run:
     """Figures of one split; curves over the step (`sum_per_step`) and over the class number (`class_count`)."""
     found = statistics(split)
-    details = {
-        "split_sha256": split.info["split_sha256"],
-        "samples_sha256": split.info["samples_sha256"],
-        "shape": list(split.x_TNCHW.shape),
-    }
+    details = {key: split.info[key] for key in ("split_sha256", "samples_sha256")} | {"shape": list(split.x_TNCHW.shape)}
     metrics = {f"data/{k}": float(v) for k, v in asdict(found).items() if isinstance(v, int | float)}
     curves = {
         "data/sum_per_step": [(t, value) for t, value in enumerate(found.mean_sum_per_step)],
         "data/class_count": [(label, float(n)) for label, n in enumerate(found.classes)],
     }
-    return Run(
-        params={"split": split.info["split"]}, metrics=metrics, curves=curves, details={**details, "shape": list(split.x_TNCHW.shape)}
-    )
+    return Run(params={"split": split.info["split"]}, metrics=metrics, curves=curves, details=details)
 
 
 if __name__ == "__main__":

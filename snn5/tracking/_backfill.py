@@ -9,9 +9,10 @@ from snn5 import lockfile
 from snn5.errors import UserError
 from snn5.files import find_root
 from snn5.lockfile import LockedStage
-from snn5.tracking._client import OFF, client, enabled, experiment, home, told
-from snn5.tracking._log import git_tags, write
+from snn5.tracking._client import client, enabled, experiment, home, uri
+from snn5.tracking._log import commit_of, git_tags, write
 from snn5.tracking._plan import outs, plan
+from snn5.tracking._reach import OFF, told
 
 BACKFILLED = "snn5.backfill"
 
@@ -37,10 +38,12 @@ def backfill(root: Path | None = None) -> Backfill:
     lock = lockfile.read(root)
     done = Backfill()
     home(root).mkdir(parents=True, exist_ok=True)
-    with FileLock(home(root) / "backfill.lock"), told(root):
+    with FileLock(home(root) / "backfill.lock"), told(uri(root)):
         api = client(root)
         place = str(experiment(api, root))
         tags = git_tags(root) | {BACKFILLED: "true"}
+        if commit := commit_of(root, "dvc.lock"):  # the code that made the bytes is at most as new
+            tags |= {"git.commit": commit, "mlflow.source.git.commit": commit}
         for stage in _in_order(lock.stages):
             wanted = outs(stage).items()
             query = f"tags.`dvc.stage` = '{stage.name}' and attributes.status = 'FINISHED'"

@@ -3,26 +3,19 @@
 import logging
 import os
 import sqlite3
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
 
 from filelock import FileLock
 
 from snn5.errors import UserError
 from snn5.files import atomic_path
+from snn5.tracking._reach import check_database, check_server, shown, told
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "snn5"  # one for all stages: MLflow compares runs within an experiment
-OFF = "or switch tracking off with SNN5_TRACKING=off"
-
-_ANSWER_S = 5.0
 
 
 def enabled() -> bool:
@@ -61,9 +54,9 @@ def check(root: Path) -> None:
     where = uri(root)
     database = _database(where)
     if database is not None:
-        _check_database(database)
+        check_database(database)
     elif where.startswith(("http://", "https://")):
-        _check_server(where)
+        check_server(where)
 
 
 def prepare(root: Path) -> None:
@@ -81,14 +74,14 @@ def client(root: Path) -> "MlflowClient":
     """
     check(root)
     # MLflow's defaults retry for minutes; a value the user has set stays.
-    for name, value in {"MAX_RETRIES": "1", "TIMEOUT": "10", "BACKOFF_FACTOR": "1"}.items():
+    for name, value in {"MAX_RETRIES": "2", "TIMEOUT": "30", "BACKOFF_FACTOR": "1"}.items():
         os.environ.setdefault(f"MLFLOW_HTTP_REQUEST_{name}", value)
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     prepare(root)
     from mlflow import MlflowClient
 
     _quiet()
-    with told(root):
+    with told(uri(root)):
         return MlflowClient(tracking_uri=uri(root), registry_uri=uri(root))
 
 
@@ -110,26 +103,9 @@ def experiment(client: "MlflowClient", root: Path, *, create: bool = True) -> st
     if found is not None and found.lifecycle_stage != "active":
         raise UserError(
             f"MLflow's experiment {name!r} is deleted; restore it with `mlflow experiments restore --experiment-id {found.experiment_id}` "
-            f"and MLFLOW_TRACKING_URI={_shown(uri(root))}, or choose another name with MLFLOW_EXPERIMENT_NAME"
+            f"and MLFLOW_TRACKING_URI={shown(uri(root))}, or choose another name with MLFLOW_EXPERIMENT_NAME"
         )
     return None if found is None else str(found.experiment_id)
-
-
-@contextmanager
-def told(root: Path) -> Iterator[None]:
-    """Turn what MLflow raises into what the user can do about it."""
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        yield
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        where, reason = uri(root), " ".join(str(error).split())
-        if "out-of-date database schema" in reason:
-            raise UserError(f"{where} was made by another version of MLflow; run `mlflow db upgrade {where}`, {OFF}") from error
-        if "Max retries exceeded" in reason:
-            raise _silent(where, reason[:200]) from error
-        raise UserError(f"MLflow at {_shown(where)}: {reason[:500]}; mend it, {OFF}") from error
 
 
 def _create(database: Path) -> None:
@@ -143,15 +119,24 @@ def _create(database: Path) -> None:
         for stray in database.parent.glob(f".{database.name}.*.part*"):  # of a process that was killed here
             stray.unlink(missing_ok=True)
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+        from sqlalchemy import event
+        from sqlalchemy.engine import Engine
 
         _quiet()
         with atomic_path(database) as temporary:
             disabled = logging.root.manager.disable
             logging.disable(logging.WARNING)  # fifty lines of migrations
+            event.listen(Engine, "connect", _unsynced)
             try:
                 SqlAlchemyStore(f"sqlite:///{temporary}", (database.parent / "artifacts").as_uri()).engine.dispose()
             finally:
+                event.remove(Engine, "connect", _unsynced)
                 logging.disable(disabled)
+
+
+def _unsynced(connection: sqlite3.Connection, record: object) -> None:
+    """A hundred migrations without waiting for the disk each time; atomic_path waits once, at the end."""
+    connection.execute("PRAGMA synchronous = OFF")
 
 
 def _quiet() -> None:
@@ -161,43 +146,3 @@ def _quiet() -> None:
 
 def _database(where: str) -> Path | None:
     return Path(where.removeprefix("sqlite:///")).absolute() if where.startswith("sqlite:///") else None
-
-
-def _check_database(database: Path) -> None:
-    if database.exists():
-        try:
-            with closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True, timeout=20)) as connection:
-                connection.execute("SELECT count(*) FROM alembic_version").fetchone()
-        except sqlite3.Error as error:
-            raise UserError(f"{database} cannot be used ({error}); delete it, make it again with `snn5 track backfill`, {OFF}") from error
-        place = database
-    else:
-        place = next(folder for folder in database.parents if folder.exists())
-    if not os.access(place, os.W_OK):
-        raise UserError(f"{place} is not writable; set MLFLOW_TRACKING_URI to another place, {OFF}")
-
-
-def _check_server(where: str) -> None:
-    parts = urlsplit(where)
-    address = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/") + "/health", "", ""))
-    try:
-        with urllib.request.urlopen(address, timeout=_ANSWER_S):
-            pass
-    except urllib.error.HTTPError as error:
-        error.close()  # it answers; what it wants, MLflow knows
-    except (OSError, ValueError) as error:
-        raise _silent(where, str(getattr(error, "reason", error))) from error
-
-
-def _silent(where: str, reason: str) -> UserError:
-    parts = urlsplit(where)
-    start = f"mlflow server --host {parts.hostname} --port {parts.port or 80}"
-    return UserError(
-        f"the tracking server {_shown(where)} does not answer ({reason}); start it with `{start}`, correct MLFLOW_TRACKING_URI, {OFF}"
-    )
-
-
-def _shown(where: str) -> str:
-    """Without the password."""
-    parts = urlsplit(where)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else where

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from snn5 import lockfile
 from snn5.errors import UserError
 from snn5.files import find_root, md5
-from snn5.tracking._client import client, enabled, experiment, told
+from snn5.tracking._client import client, enabled, experiment, uri
 from snn5.tracking._plan import key
+from snn5.tracking._reach import told
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -59,7 +60,7 @@ def resolve(path: str | Path, *, root: Path | None = None) -> Ingredient:
         )
     made: dict[str, str] = {"run_id": "", "run_name": ""}
     if enabled():
-        with told(root):
+        with told(uri(root)):
             run = _run(client(root), root, path, digest, out, stage.outs[out])
         made = {"run_id": run.info.run_id, "run_name": run.info.run_name or ""}
     else:
@@ -79,7 +80,7 @@ def from_alias(alias: str, path: str | None = None, *, root: Path | None = None)
     from snn5.tracking._registry import bytes_of, version_of
 
     root = root or find_root()
-    with told(root):
+    with told(uri(root)):
         version = version_of(client(root), alias, path)
         run = client(root).get_run(version.run_id)
     tags = version.tags
@@ -97,7 +98,7 @@ def from_alias(alias: str, path: str | None = None, *, root: Path | None = None)
 def log_lineage(run_id: str, ingredients: Iterable[Ingredient], *, root: Path | None = None) -> None:
     """Tag the run `run_id` with `ingredient.<path>` (the run that made it) and `ingredient_md5.<path>`."""
     root = root or find_root()
-    with told(root):
+    with told(uri(root)):
         api = client(root)
         for item in ingredients:
             api.set_tag(run_id, key(f"ingredient.{item.path}"), item.run_id)

@@ -12,10 +12,11 @@ import psutil
 from snn5 import lockfile
 from snn5.errors import UserError
 from snn5.record import Run
-from snn5.tracking._client import client, enabled, experiment, told
+from snn5.tracking._client import client, enabled, experiment, uri
 from snn5.tracking._declared import declared
 from snn5.tracking._ingredients import lineage
-from snn5.tracking._plan import Plan, key, plan, text
+from snn5.tracking._plan import DATA, Plan, key, plan, text
+from snn5.tracking._reach import told
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -44,7 +45,7 @@ def log_stage(name: str, out: Path, *, root: Path, started: float | None = None)
             return write(client(root), root, content, git_tags(root), started)
     except UserError as error:
         kept = f"the results in {out} are whole: `dvc commit -f {name}` keeps them, and `snn5 track backfill` logs them later"
-        raise UserError(f"{error}\n  ({kept})") from error
+        raise UserError(f"{error}; {kept}") from error
 
 
 def write(client: "MlflowClient", root: Path, content: Plan, tags: dict[str, str], started: float | None = None) -> str:
@@ -52,7 +53,7 @@ def write(client: "MlflowClient", root: Path, content: Plan, tags: dict[str, str
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     begin = round((started or time.time()) * 1000)
-    with told(root):
+    with told(uri(root)):
         home = str(experiment(client, root))
         _bury(client, home, content.stage.name)
         owner = {"snn5.process": f"{socket.gethostname()}/{os.getpid()}"}
@@ -66,6 +67,7 @@ def write(client: "MlflowClient", root: Path, content: Plan, tags: dict[str, str
                 [InputTag("mlflow.data.context", "input")],
             )
             for path, digest in content.inputs.items()
+            if path.startswith(DATA)
         ]
         if datasets:
             client.log_inputs(parent, datasets)
@@ -90,11 +92,16 @@ def git_tags(root: Path) -> dict[str, str]:
         "mlflow.source.type": "JOB",
     }
     if commit:
-        changes = _git(root, "status", "--porcelain", "--untracked-files=no")
+        changes = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock")  # dvc repro itself changes dvc.lock
         tags |= {"mlflow.source.git.commit": commit, "git.dirty": "false" if changes == "" else "true"}
     if experiment := os.environ.get("DVC_EXP_NAME"):
         tags["dvc.exp"] = experiment
     return tags
+
+
+def commit_of(root: Path, path: str) -> str:
+    """The last commit that changed `path`; empty where it has changed since."""
+    return "" if _git(root, "status", "--porcelain", "--", path) else _git(root, "log", "-1", "--format=%H", "--", path)
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -14,6 +14,7 @@ from snn5 import record
 from snn5.lockfile import Lock, LockedStage
 from snn5.record import Record
 
+DATA = "data/p7_data/"  # the splits, which MLflow lists as a run's datasets
 _SMALL = 1_000_000  # bytes
 _FOR_PEOPLE = {".json", ".csv", ".png", ".svg", ".md", ".txt"}
 _BAD = re.compile(r"[^\w\-. :/]")  # MLflow takes no other characters in a name
@@ -37,6 +38,7 @@ class Plan:
     def tags(self) -> dict[str, str]:
         """dvc.stage, snn5.phase, `out.<path>` for every output, `file.<path>` for every checkpoint, `in.<path>` for the data it read."""
         tags = {"dvc.stage": self.stage.name, "snn5.phase": re.split(r"[_@]", self.stage.name)[0]}
+        tags["mlflow.source.name"] = f"dvc repro {self.stage.name}"
         tags |= outs(self.stage)
         tags |= {key(f"file.{path}"): digest for path, digest in self.files.items() if path.endswith(".safetensors")}
         return tags | {key(f"in.{path}"): digest for path, digest in self.inputs.items()}

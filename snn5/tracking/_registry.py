@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from snn5 import lockfile
 from snn5.errors import UserError, unknown
 from snn5.files import find_root, md5, write_bytes
-from snn5.tracking._client import OFF, client, enabled, told
+from snn5.tracking._client import client, enabled, uri
 from snn5.tracking._ingredients import resolve
 from snn5.tracking._log import git_tags
+from snn5.tracking._reach import OFF, told
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -35,7 +36,7 @@ def promote(path: str | Path, alias: str, name: str | None = None, *, root: Path
     Args:
         path: a checkpoint that dvc.lock knows and a run accounts for.
         alias: e.g. champion, p1-best, deployed-lava.
-        name: the registered model; default: the stage, p1_train@a-b -> p1_train-a-b.
+        name: the registered model; default: one for every path, data/p1_train/a-b/checkpoints/seed0.safetensors -> p1_train-a-b-seed0.
 
     Raises:
         UserError: see `resolve`; or tracking is off.
@@ -44,8 +45,8 @@ def promote(path: str | Path, alias: str, name: str | None = None, *, root: Path
     item = resolve(path, root=root)
     if not (root / item.path).is_file():
         raise UserError(f"{item.path} is a folder; promote one checkpoint in it")
-    name = name or item.stage.replace("@", "-")
-    with told(root):
+    name = name or f"{item.stage.replace('@', '-')}-{Path(item.path).stem}"
+    with told(uri(root)):
         api = client(root)
         if not any(model.name == name for model in api.search_registered_models(f"name = '{name}'")):
             api.create_registered_model(name)
@@ -63,7 +64,7 @@ def promote(path: str | Path, alias: str, name: str | None = None, *, root: Path
 def list_models(*, root: Path | None = None) -> list[ModelRow]:
     """All versions that point to DVC's bytes, by name, newest first."""
     root = _on(root)
-    with told(root):
+    with told(uri(root)):
         return [_row(v) for v in _versions(client(root))]
 
 
@@ -74,11 +75,11 @@ def pull(alias: str, to: str | Path, *, root: Path | None = None) -> Path:
         UserError: no version has the alias, several have it, or this machine does not have its bytes.
     """
     root = _on(root)
-    with told(root):
+    with told(uri(root)):
         tags = version_of(client(root), alias).tags
     file = bytes_of(root, tags["dvc.path"], tags["dvc.md5"], tags.get("git.commit", ""))
     target = Path(to) / Path(tags["dvc.path"]).name if Path(to).is_dir() else Path(to)
-    write_bytes(target, file.read_bytes())
+    write_bytes(target, (root / file).read_bytes())
     if md5(target) != tags["dvc.md5"]:
         target.unlink()
         raise UserError(f"{file} changed while it was copied; try again")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
+from spikingjelly.activation_based import base
 from torch import Tensor, nn
 
 from snn5.config import Train
@@ -14,7 +15,6 @@ from snn5.training._evaluate import Evaluation, evaluate
 from snn5.training._losses import loss_of
 
 SILENT, SATURATED = 1e-4, 0.95  # spikes per neuron and step
-Penalty = Callable[[nn.Module, int, int], Tensor]
 
 
 @dataclass(kw_only=True)
@@ -44,6 +44,7 @@ def fit(
     tick: Callable[[], None] = lambda: None,
     extra_loss: Callable[[int], Tensor] | None = None,
     report: Callable[[int, Evaluation], None] | None = None,
+    guard: bool = True,
 ) -> Fit:
     """Train `model` in place.
 
@@ -53,6 +54,7 @@ def fit(
         tick: called once an epoch.
         extra_loss: called after each forward pass with the step's number; what it answers is added to the loss (regularisers).
         report: called after each epoch with the validation result; may raise to stop (a study's pruner).
+        guard: refuse a network that ends with a silent or saturated layer; False where that is the finding.
 
     Raises:
         UserError: the loss is not finite, or a spiking layer is silent or saturated at the end of training; names the layer.
@@ -85,7 +87,7 @@ def fit(
         if report is not None:
             report(epoch, evaluation)
     result.last = _copy(model)
-    if evaluation is not None:
+    if guard and evaluation is not None:
         check_activity(evaluation.rates)
     return result
 
@@ -105,9 +107,12 @@ def check_activity(rates: dict[str, float]) -> None:
 
 def _optimiser(model: nn.Module, settings: Train, steps_per_epoch: int) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
     """AdamW or SGD; weight decay on matrices and kernels only (not on norms, biases or time constants); linear warm-up, then cosine to 0."""
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    free = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": free, "weight_decay": 0.0}]
+    neural = {p for m in model.modules() if isinstance(m, base.MemoryModule) for p in m.parameters()}
+    groups = [
+        {"params": [p for p in model.parameters() if p.ndim > 1 and p not in neural], "weight_decay": settings.weight_decay},
+        {"params": [p for p in model.parameters() if p.ndim <= 1 and p not in neural], "weight_decay": 0.0},
+        {"params": [p for p in model.parameters() if p in neural], "weight_decay": 0.0, "lr": settings.lr * settings.neuron_lr_scale},
+    ]
     optimiser: torch.optim.Optimizer
     if settings.optimizer == "sgd":
         optimiser = torch.optim.SGD(groups, lr=settings.lr, momentum=0.9)

@@ -24,6 +24,7 @@ def train_one(
     twin: bool = False,
     parents: dict[str, str] | None = None,
     tick: Callable[[], None] = lambda: None,
+    guard: bool = True,
 ) -> tuple[Checkpoint, Run]:
     """Train one network and test it once.
 
@@ -32,6 +33,7 @@ def train_one(
         seed: of the weights, the order and the augmentation.
         twin: train the ReLU twin instead.
         parents: md5 of the data files, for the checkpoint's history.
+        guard: see `fit`.
 
     Returns:
         The checkpoint of the epoch chosen on validation, and a Run with `val/acc`, `test/acc` (that epoch), `test/acc_last` (the last epoch),
@@ -56,7 +58,7 @@ def train_one(
     initialise(model, generator)
     model.to(device)
     train, val, test = (samples(split, device) for split in (splits.train, splits.val, splits.test))
-    result = fit(model, train, val, settings, generator=generator, tick=tick)
+    result = fit(model, train, val, settings, generator=generator, tick=tick, guard=guard)
 
     last = evaluate(model, test)
     model.load_state_dict(result.best)

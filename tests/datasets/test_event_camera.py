@@ -46,18 +46,32 @@ def test_inside_a_uniform_image_nothing_happens() -> None:
     assert not inner.any()
 
 
-def test_hand_counted_edge() -> None:
-    """A white image on black moves 2 pixels right and 2 left again.
+def row_counts(image_HW: np.ndarray, last_us: int) -> tuple[list[int], list[int]]:
+    """ON and OFF events of the sensor's row 8, columns 5 to 9, up to `last_us`."""
+    events = simulate(image_HW[None].astype(np.uint8), 16, SMALL)
+    chosen = (events.y_E == 8) & (events.t_E <= last_us)
+    on, off = (np.bincount(events.x_E[chosen & (events.p_E == p)], minlength=16)[5:10].tolist() for p in (1, 0))
+    return on, off
 
-    Sensor pixel (7, 1) looks at black before and at full white at the right end: log intensity rises by ln(1 / 0.2) = 1.609 = 8.05 C,
-    so 8 ON events, and 8 OFF events on the way back.
+
+def test_hand_counted_edge() -> None:
+    """A vertical edge, black on its left, moves from sensor column 7 to 9 during two saccades and back during the third.
+
+    zoom = (16 - 2) / 8 = 1.75: pixel x sees white with the weight w = (x + 0.5 - 8 - d) / 1.75 + 0.5, within 0..1; L = ln(0.2 + 0.8 w)
+
+        x = 6: w 0.214 -> 0, L falls by 0.619 = 3.1 C;   x = 7: 0.786 -> 0, 1.421 = 7.1 C;   x = 8: 1 -> 0.214, 0.990 = 4.95 C;
+        x = 5: stays black;   x = 9: 1 -> 0.786, 0.188 = 0.9 C
     """
-    events = simulate(np.full((1, 8, 8), 16, np.uint8), 16, Camera(sensor=8, amplitude=4.0, contrast=0.2, dark=0.2))
-    # zoom 1/2: the image is 4 pixels wide, from 2 + d to 6 + d; pixel 6 is black at d = -2 and white at d = 2, pixel row 3 sees it all the time
-    at = (events.x_E == 6) & (events.y_E == 3) & (events.t_E <= 200_000)
-    assert (events.p_E[at] == 1).sum() - (events.p_E[at] == 0).sum() in range(0, 9)
-    full_turn = (events.x_E == 6) & (events.y_E == 3)
-    assert (events.p_E[full_turn] == 1).sum() == (events.p_E[full_turn] == 0).sum()
+    edge = np.repeat([[0, 0, 0, 0, 16, 16, 16, 16]], 8, axis=0)
+    assert row_counts(edge, 200_000) == ([0, 0, 0, 0, 0], [0, 3, 7, 4, 0])
+    assert row_counts(edge, 300_000) == ([0, 3, 7, 4, 0], [0, 3, 7, 4, 0])
+
+
+def test_the_inverse_edge_swaps_on_and_off() -> None:
+    # w -> 1 - w: x = 7: 0.214 -> 1, 4.95 C;  x = 8: 0 -> 0.786, 7.1 C;  x = 9: 0 -> 0.214, 3.1 C;  x = 6: 0.786 -> 1, 0.9 C; all of them ON
+    edge = np.repeat([[16, 16, 16, 16, 0, 0, 0, 0]], 8, axis=0)
+    assert row_counts(edge, 200_000) == ([0, 0, 4, 7, 3], [0, 0, 0, 0, 0])
+    assert row_counts(edge, 300_000) == ([0, 0, 4, 7, 3], [0, 0, 4, 7, 3])
 
 
 def test_a_closed_path_gives_as_many_on_as_off_at_each_pixel(images: np.ndarray) -> None:
@@ -68,8 +82,8 @@ def test_a_closed_path_gives_as_many_on_as_off_at_each_pixel(images: np.ndarray)
     assert (net == 0).all()
 
 
-def test_mirrored_image_mirrors_the_first_half_turn(images: np.ndarray) -> None:
-    """The triangle is symmetric: a left-right mirrored image sees the same path backwards, so events of equal number at the mirrored pixels."""
+def test_a_mirrored_image_gives_the_mirrored_counts(images: np.ndarray) -> None:
+    """The triangle is symmetric: a mirrored image sees the mirrored path, from another corner, so with about the same number of events."""
     plain, mirror = simulate(images, 16, SMALL), simulate(images[:, :, ::-1], 16, SMALL)
     count = [np.bincount((e.sample_E * 16 + e.y_E) * 16 + x, minlength=7 * 256) for e, x in ((plain, plain.x_E), (mirror, 15 - mirror.x_E))]
     assert np.abs(count[0] - count[1]).max() <= 6  # thresholds are counted from another starting level

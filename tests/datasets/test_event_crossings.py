@@ -28,10 +28,10 @@ def test_times_are_interpolated_on_a_ramp() -> None:
 
 
 def test_reference_level_follows_the_events() -> None:
-    # up by 0.6 (C = 0.25: ON at 0.25 and 0.5, reference 0.5), down to 0.25 (OFF at 0.25), up to 0.499 (nothing), up to 0.5 (ON)
-    times, _, polarities = events([[0.0], [0.6], [0.25], [0.499], [0.5]], [0, 60, 95, 195, 295], 0.25)
+    # C = 1/4. Up to 5/8 in 100 us: ON at 1/4 (40 us) and 1/2 (80 us). Down to 1/4: OFF there. Up to 0.499: nothing. Up to 1/2: ON there.
+    times, _, polarities = events([[0.0], [0.625], [0.25], [0.499], [0.5]], [0, 100, 175, 195, 295], 0.25)
     assert polarities == [1, 1, 0, 1]
-    assert times == [25, 50, 95, 295]
+    assert times == [40, 80, 175, 295]
 
 
 def test_a_still_pixel_makes_no_events() -> None:

@@ -85,7 +85,7 @@ def test_a_train_copy_of_an_official_test_sample_is_dropped_and_counted() -> Non
     test_N = np.arange(20) >= 16
     first_N = np.arange(20)
     first_N[17] = 3  # sample 17, in the test set, is a copy of sample 3
-    first_N[18] = 17 if first_N[17] == 17 else 3
+    first_N[18] = 3  # and so is sample 18
     parts = divide(y_N, first_N=first_N, test_N=test_N)
     assert parts.test.tolist() == [16, 17, 18, 19]
     assert parts.dropped.tolist() == [3]
@@ -101,7 +101,7 @@ def test_hash_by_hand() -> None:
 
 
 def test_errors() -> None:
-    with pytest.raises(UserError, match="4 samples leave the val split empty"):
+    with pytest.raises(UserError, match="4 samples leave the test split empty; provide more"):
         divide(np.array([0, 0, 1, 1]))
     with pytest.raises(UserError, match=r"val_fraction=0.6, test_fraction=0.5, .* sum below 1"):
         partition(np.zeros(9, int), np.arange(9), None, val_fraction=0.6, test_fraction=0.5, seed=0)

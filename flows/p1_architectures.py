@@ -1,0 +1,17 @@
+"""Phase 1: accurate architectures."""
+
+from prefect import flow
+
+from flows._phase import Upstream, run_phase
+
+
+@flow(name="p1_architectures")
+def p1_architectures(upstream: Upstream = "check", force: bool = False) -> dict[str, str]:
+    """Deep residual, Transformer and attention SNNs, trained end to end with surrogate gradients, come up to ANNs.
+
+    P1.1 SEW-ResNet. P1.2 Spikingformer, event-driven throughout. P1.3 HsVT, a hybrid of ANN attention and SNN feed-forward layers.
+    P1.4 spike-based attention over time and space: DTA-SNN, STAA-SNN. Beside each network stands its ReLU twin, trained alike.
+
+    Command: `snn5 run p1`
+    """
+    return run_phase("p1", upstream, force, {"test/acc": (">=", 0.95)})

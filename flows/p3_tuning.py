@@ -1,0 +1,16 @@
+"""Phase 3: the architectures at their best."""
+
+from prefect import flow
+
+from flows._phase import Upstream, run_phase
+
+
+@flow(name="p3_tuning")
+def p3_tuning(upstream: Upstream = "check", force: bool = False) -> dict[str, str]:
+    """A search over learning rate, time constant, shape of the surrogate and the like takes phase 1 to goal 1: 95 to 97 %.
+
+    P3.1 an Optuna study; its best point is trained anew with every seed.
+
+    Command: `snn5 run p3`
+    """
+    return run_phase("p3", upstream, force, {"test/acc": (">=", 0.95)})

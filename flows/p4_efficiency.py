@@ -1,0 +1,17 @@
+"""Phase 4: fewer spikes, fewer bits, fewer weights."""
+
+from prefect import flow
+
+from flows._phase import Upstream, run_phase
+
+
+@flow(name="p4_efficiency")
+def p4_efficiency(upstream: Upstream = "check", force: bool = False) -> dict[str, str]:
+    """High accuracy, little firing and few steps go together.
+
+    P4.1 a penalty on activity, swept over its strength. P4.2 quantization-aware training at 2 to 4 bits (QUEST).
+    P4.3 one-shot pruning by second-order information, without retraining (SBC).
+
+    Command: `snn5 run p4`
+    """
+    return run_phase("p4", upstream, force)

@@ -1,0 +1,16 @@
+"""Phase 5: in real time, on other hardware."""
+
+from prefect import flow
+
+from flows._phase import Upstream, run_phase
+
+
+@flow(name="p5_deployment")
+def p5_deployment(upstream: Upstream = "check", force: bool = False) -> dict[str, str]:
+    """A network that answers as soon as it is sure, and runs on neuromorphic hardware.
+
+    P5.1 SNN Cutoff: leave the time loop early. P5.2 Lava, for Loihi 2. P5.3 sPyNNaker, for SpiNNaker.
+
+    Command: `snn5 run p5`
+    """
+    return run_phase("p5", upstream, force)

@@ -1,0 +1,17 @@
+"""Phase 6: all techniques on one network, and the verdict."""
+
+from prefect import flow
+
+from flows._phase import Upstream, run_phase
+
+
+@flow(name="p6_integration")
+def p6_integration(upstream: Upstream = "check", force: bool = False) -> dict[str, str]:
+    """Goal 2: with every saving applied, the energy is at most 1/50 of that of an ANN of equal accuracy.
+
+    P6.1 the tuned network of phase 3 with the coding of phase 2, the savings of phase 4 and the early exit of phase 5.
+    P6.2 its accuracy, operations and energy beside those of four ANNs.
+
+    Command: `snn5 run p6`
+    """
+    return run_phase("p6", upstream, force, {"test/acc": (">=", 0.95), "cost/ratio_ann_dense": ("<=", 1 / 50)})

@@ -1,0 +1,113 @@
+"""The measured figure of each task, as one line of text."""
+
+from collections.abc import Callable
+
+from snn5.report._results import Results
+from snn5.report._tasks import Task
+from snn5.report._text import accuracy, decimal, fraction, percent, signed, whole
+
+
+def evidence(task: Task, results: Results) -> str:
+    """What was measured for `task`; empty where nothing was."""
+    if task.state(results) == "not there yet":
+        return ""
+    return _LINES[task.id](results)
+
+
+def _architectures(r: Results) -> str:
+    slots = ("frames", "events")
+    return "test accuracy " + "; ".join(
+        f"{slot} {accuracy(r.value(f'p1_train@sew_resnet-{slot}', 'test/acc'), r.samples(f'p1_train@sew_resnet-{slot}'))}" for slot in slots
+    )
+
+
+def _neurons(r: Results) -> str:
+    lost = {neuron: r.number("p2_neurons", f"{neuron}/acc_lost_to_tau0") or 0.0 for neuron in ("plif", "lif")}
+    n, count = r.samples("p2_neurons"), len({run.params["seed"] for _, run in r.runs("p2_neurons")})
+    return (
+        f"a bad initial time constant costs PLIF {100 * lost['plif']:.1f} points of test accuracy, LIF {100 * lost['lif']:.1f} "
+        f"(n = {n}, {count} seeds)"
+    )
+
+
+def _coding(r: Results) -> str:
+    ttfs, rate = (r.value("p2_coding", "test/acc", f"{code}/") for code in ("ttfs", "rate"))
+    ratio = r.number("p2_coding", "compare/synops_ratio")
+    met = "claim met" if r.number("p2_coding", "verdict/all") else "claim missed"
+    if ttfs is None or rate is None or ratio is None:
+        return met
+    return f"{accuracy(ttfs, r.samples('p2_coding'))} against {percent(rate)} % of the rate code, at {ratio:.2f} of its SynOps; {met}"
+
+
+def _tuning(r: Results) -> str:
+    complete, pruned = (whole(r.number("p3_tune", f"study/{key}") or 0) for key in ("complete", "pruned"))
+    found = accuracy(r.value("p3_tune", "test/acc"), r.samples("p3_tune"))
+    return f"{found}; {complete} trials complete, {pruned} pruned"
+
+
+def _sparsity(r: Results) -> str:
+    ratio = r.number("p4_sparsify", "cost/synops_ratio") or 0.0
+    found = r.value("p4_sparsify", "test/acc_last")
+    return f"{decimal(ratio)} of the SynOps at {accuracy(found, r.samples('p4_sparsify'))}"
+
+
+def _cutoff(r: Results) -> str:
+    fewer, change = (r.number("p5_cutoff", f"cutoff/{key}") or 0.0 for key in ("fewer_steps", "acc_change"))
+    found = accuracy(r.value("p5_cutoff", "test/acc"), r.samples("p5_cutoff"))
+    return f"{fewer:.2f}× fewer steps; {found}, {signed(100 * change)} points"
+
+
+def _integration(r: Results) -> str:
+    energy = r.number("p6_integrate", "cost/energy_pj") or 0.0
+    return f"{accuracy(r.value('p6_integrate', 'test/acc'), r.samples('p6_integrate'))} at {decimal(energy / 1000, 1)} nJ"
+
+
+def _efficiency(r: Results) -> str:
+    dense, skip = (r.number("p6_integrate", f"cost/ratio_ann_{rival}") for rival in ("dense", "zero_skip"))
+    more = "" if skip is None else f", {fraction(skip)} of one that skips zeros"
+    return f"{fraction(dense or 0.0)} of the dense ANN's arithmetic energy{more}"
+
+
+def _foundation(r: Results) -> str:
+    differences = [
+        abs(value)
+        for _, run in r.runs("p7_benchmark")
+        for name, value in run.details.get("cross_check", {}).items()
+        if name.endswith("_difference")
+    ]
+    if not differences:
+        return "neurons, layers and counters are SpikingJelly's"
+    return f"operation counts differ from SpikingJelly's by {decimal(max(differences), 0)} in {len(differences)} comparisons"
+
+
+def _data(r: Results) -> str:
+    counts = [whole(r.number("p7_data@events", f"data/{side}_samples") or 0) for side in ("train", "val", "test")]
+    record = r.get("p7_data@events")
+    name = str(record.details.get("dataset", "")) if record else ""
+    return f"{name}: {' / '.join(counts)} samples to train / validate / test"
+
+
+def _benchmark(r: Results) -> str:
+    energy, rate = (r.number("p7_benchmark", f"sew_resnet-frames/cost/{key}") or 0.0 for key in ("energy_pj", "spike_rate"))
+    synops = r.number("p7_benchmark", "sew_resnet-frames/cost/synops") or 0.0
+    return f"SNN on frames: {whole(synops)} SynOps, spike rate {rate:.3f}, {decimal(energy / 1000, 1)} nJ a sample"
+
+
+def _liquid(r: Results) -> str:
+    return f"test accuracy {accuracy(r.value('p8_lsm', 'test/acc'), r.samples('p8_lsm'))}"
+
+
+_LINES: dict[str, Callable[[Results], str]] = {
+    "P1.1": _architectures,
+    "P2.1": _neurons,
+    "P2.3": _coding,
+    "P3.1": _tuning,
+    "P4.1": _sparsity,
+    "P5.1": _cutoff,
+    "P6.1": _integration,
+    "P6.2": _efficiency,
+    "P7.1": _foundation,
+    "P7.2": _data,
+    "P7.3": _benchmark,
+    "P8.1": _liquid,
+}

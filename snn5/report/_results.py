@@ -1,0 +1,111 @@
+"""What the stages recorded, by stage name, with the one question the report asks everywhere: which figure, with which spread and n."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from snn5 import record
+from snn5.record import Record, Run
+from snn5.statistics import mean_sd
+
+
+# Every stage whose record the report reads; dvc.yaml's stage `report` depends on the files of exactly these (tests/report holds it).
+STAGES = (
+    "p7_data@frames",
+    "p7_data@events",
+    "p1_train@sew_resnet-frames",
+    "p1_train@ann_twin-frames",
+    "p1_train@sew_resnet-events",
+    "p1_train@ann_twin-events",
+    "p2_neurons",
+    "p2_coding",
+    "p3_tune",
+    "p4_sparsify",
+    "p5_cutoff",
+    "p6_integrate",
+    "p7_benchmark",
+    "p8_lsm",
+)
+
+
+def folder(stage: str) -> Path:
+    """Where the stage `p1_train@a-b` writes, relative to the project: data/p1_train/a-b."""
+    return Path("data", *stage.split("@"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """A mean over seeds, its sample standard deviation, and the number of seeds."""
+
+    mean: float
+    sd: float
+    seeds: int
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> "Value":
+        """The value of at least one figure per seed."""
+        data = list(values)
+        mean, sd = mean_sd(data)
+        return cls(mean=mean, sd=sd, seeds=len(data))
+
+
+@dataclass(frozen=True)
+class Results:
+    """Records by stage name; a stage that has not run is absent, and every question about it answers None or nothing."""
+
+    records: Mapping[str, Record]
+
+    def get(self, stage: str) -> Record | None:
+        """The record of `stage`."""
+        return self.records.get(stage)
+
+    def number(self, stage: str, name: str) -> float | None:
+        """A figure of the stage's summary."""
+        found = self.records.get(stage)
+        return None if found is None else found.summary.get(name)
+
+    def value(self, stage: str, name: str, prefix: str = "") -> Value | None:
+        """A figure of the summary with its spread: `<prefix><name>`, `<prefix><name>_sd`, `<prefix>n_seeds`."""
+        mean, sd, seeds = (self.number(stage, prefix + key) for key in (name, f"{name}_sd", "n_seeds"))
+        if mean is None or seeds is None:
+            return None
+        return Value(mean=mean, sd=sd or 0.0, seeds=int(seeds))
+
+    def runs(self, stage: str, **params: Any) -> Iterator[tuple[str, Run]]:
+        """The stage's runs whose parameters hold `params`, in the order of their names."""
+        found = self.records.get(stage)
+        for name, run in sorted(found.runs.items()) if found else ():
+            if all(run.params.get(key) == value for key, value in params.items()):
+                yield name, run
+
+    def named(self, stage: str, start: str) -> list[Run]:
+        """The stage's runs whose names begin with `start`."""
+        return [run for name, run in self.runs(stage) if name.startswith(start)]
+
+    def samples(self, stage: str) -> int | None:
+        """How many test samples the stage's accuracies are over."""
+        found = self.records.get(stage)
+        if found is None:
+            return None
+        for source in (found.details, *(part for run in found.runs.values() for part in (run.params, run.details, measurement(run)))):
+            for key in ("n_test", "n"):
+                if isinstance(source.get(key), int):
+                    return int(source[key])
+        return None
+
+
+def measurement(run: Run) -> dict[str, Any]:
+    """The Measurement in a run's details, under `measurement` or, as P6 writes it, the details themselves; empty without one."""
+    found = run.details.get("measurement", run.details)
+    return found if "energy_pj" in found else {}
+
+
+def read(root: Path) -> Results:
+    """The records that are there; what a stage that runs now needs is checked by its harness, not here.
+
+    Raises:
+        UserError: a file is no record.
+    """
+    there = [stage for stage in STAGES if (root / folder(stage) / "metrics.json").is_file()]
+    return Results({stage: record.load(root / folder(stage)) for stage in there})

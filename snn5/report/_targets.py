@@ -1,0 +1,143 @@
+"""The roadmap's three targets and what the records allow to say about each: never more than that."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from scipy.stats import beta
+
+from snn5.report._results import Results, Value, measurement
+from snn5.report._text import accuracy, fraction, percent, seeds
+
+Verdict = Literal["reached", "not reached", "not measured yet", "not proved"]
+GOAL_ACCURACY = 0.95  # target 1, on CIFAR-10
+EQUAL_POINTS = 1.0  # how far below the ANN's accuracy still counts as equal, in points
+PROVEN = 0.95  # target 3: the success rate whose lower bound must be reached
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A target's card.
+
+    Attributes:
+        number: 1 to 3. title, demand: what the roadmap asks. verdict: in two words. figure: the one number to show, or an empty text.
+        notes: sentences on what the figure is, and what it is not.
+    """
+
+    number: int
+    title: str
+    demand: str
+    verdict: Verdict
+    figure: str
+    notes: tuple[str, ...]
+
+
+def targets(results: Results) -> tuple[Target, Target, Target]:
+    """The three cards."""
+    return _accuracy(results), _energy(results), _reproducibility(results)
+
+
+def lower_bound(successes: int, n: int, confidence: float = 0.95) -> float:
+    """One-sided Clopper-Pearson lower bound of a success rate: the B(1 - confidence; k, n - k + 1) quantile; 0 for k = 0.
+
+    >>> round(lower_bound(59, 59), 4), round(lower_bound(30, 30), 3)
+    (0.9505, 0.905)
+    """
+    return float(beta.ppf(1 - confidence, successes, n - successes + 1)) if successes else 0.0
+
+
+def needed(rate: float = PROVEN) -> int:
+    """The smallest n for which n successes in n seeds prove `rate`."""
+    n = 1
+    while lower_bound(n, n) < rate:
+        n += 1
+    return n
+
+
+def _accuracy(results: Results) -> Target:
+    demand = "95–97 % test accuracy on CIFAR-10"
+    shown = next(
+        (
+            (value, results.samples(stage), data)
+            for stage, prefix, start in (("p6_integrate", "tuned/", "tuned-"), ("p7_benchmark", "sew_resnet-frames/", "sew_resnet-frames-"))
+            if (data := _data(results, stage, start)) == "cifar10" and (value := results.value(stage, "test/acc", prefix))
+        ),
+        None,
+    )
+    if shown is not None:
+        value, n, _ = shown
+        verdict: Verdict = "reached" if value.mean >= GOAL_ACCURACY else "not reached"
+        return Target(number=1, title="Accuracy", demand=demand, verdict=verdict, figure=f"{percent(value)} %", notes=(f"CIFAR-10: {accuracy(value, n)}.",))
+    stage = "p1_train@sew_resnet-frames"
+    notes = ["No network of this run was trained on CIFAR-10."]
+    digits, data = results.value(stage, "test/acc"), results.get("p7_data@frames")
+    if digits is not None:
+        name = str(data.details.get("dataset", "another data set")) if data else "another data set"
+        notes.append(f"What is there, and is not the target: {name}, {accuracy(digits, results.samples(stage))}.")
+    return Target(number=1, title="Accuracy", demand=demand, verdict="not measured yet", figure="", notes=tuple(notes))
+
+
+def _energy(results: Results) -> Target:
+    goal = results.number("p6_integrate", "target/ratio") or 0.02
+    demand = f"at most 1/{1 / goal:.0f} of the energy of an equally accurate ANN"
+    ratio = results.value("p6_integrate", "cost/ratio_ann_dense")
+    own, ann = results.value("p6_integrate", "test/acc"), results.value("p6_integrate", "test/acc", "ann/")
+    if ratio is None or own is None or ann is None:
+        return Target(
+            number=2, title="Energy", demand=demand, verdict="not measured yet", figure="", notes=("Stage p6_integrate has no figures yet.",)
+        )
+    gap = 100 * (ann.mean - own.mean)
+    equal = gap <= EQUAL_POINTS
+    cheap = bool(results.number("p6_integrate", "target/reached"))
+    n = results.samples("p6_integrate")
+    notes = [
+        "Arithmetic only, against an ANN that skips no zeros.",
+        f"Accuracy: SNN {accuracy(own, n)}, ANN {percent(ann)} %: {_equal(gap)}.",
+    ]
+    skip, memory = results.value("p6_integrate", "cost/ratio_ann_zero_skip"), memory_ratio(results)
+    if skip is not None:
+        notes.append(f"Against an ANN that skips zeros: {fraction(skip.mean)}.")
+    if memory is not None:
+        notes.append(f"With memory traffic, against the dense ANN: {fraction(memory.mean)}.")
+    data = _data(results, "p6_integrate", "cutoff-")
+    if data != "cifar10":
+        notes.append(f"Measured on {data or 'another data set'}, which is not CIFAR-10.")
+    verdict: Verdict = "reached" if cheap and equal else "not reached"
+    return Target(number=2, title="Energy", demand=demand, verdict=verdict, figure=fraction(ratio.mean), notes=tuple(notes))
+
+
+def memory_ratio(results: Results, step: str = "cutoff", rival: str = "ann_dense") -> Value | None:
+    """The energy of P6's network with memory traffic, over that of `rival`."""
+    found = [(measurement(run).get("ratios") or {}).get(rival) for run in results.named("p6_integrate", f"{step}-")]
+    values = [entry["memory"] for entry in found if entry and "memory" in entry]
+    return Value.of(values) if values else None
+
+
+def _reproducibility(results: Results) -> Target:
+    counts = {stage: len({run.params.get("seed") for _, run in results.runs(stage) if "seed" in run.params}) for stage in results.records}
+    most = max(counts.values(), default=0)
+    own = counts.get("p8_lsm", 0)
+    n = needed()
+    bio = f"the biological track has run with {seeds(own)}" if own else "the biological track has not run yet"
+    bound = f", which would prove {100 * lower_bound(most, most):.0f} % even if all were good" if most else ""
+    return Target(
+        number=3,
+        title="Reproducibility",
+        demand="at least 95 % of all seeds reach the accuracy asked for",
+        verdict="not proved",
+        figure=f"{most} of {n} seeds",
+        notes=(
+            f"To prove 95 % with 95 % confidence, {n} of {n} seeds must succeed, at an accuracy that is declared before the run.",
+            f"No stage has more than {seeds(most)}{bound}; {bio}.",
+        ),
+    )
+
+
+def _equal(gap: float) -> str:
+    """How the SNN's accuracy stands to the ANN's, in points."""
+    if gap > EQUAL_POINTS:
+        return f"{gap:.1f} points lower, more than the {EQUAL_POINTS:.1f} that counts as equal here"
+    return f"{abs(gap):.1f} points {'lower' if gap > 0 else 'higher'}, which counts as equal here"
+
+
+def _data(results: Results, stage: str, start: str) -> str:
+    return next((str(measurement(run).get("data", "")) for run in results.named(stage, start)), "")

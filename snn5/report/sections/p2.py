@@ -1,0 +1,10 @@
+"""P2: neurons (PLIF against LIF) and coding (time-to-first-spike against rate)."""
+
+from snn5.report._parts import Part
+from snn5.report._results import Results
+from snn5.report.sections import _coding, _neurons
+
+
+def parts(results: Results) -> list[Part]:
+    """P2.1, then P2.3."""
+    return [*_neurons.parts(results), *_coding.parts(results)]

@@ -1,0 +1,57 @@
+"""P3.1: the Optuna study: which trials Hyperband stopped, and what the best point is."""
+
+from snn5.report._parts import Drawing, Missing, Part, Table
+from snn5.report._results import Results
+from snn5.report._style import ACCENT, GREY, INK, canvas
+from snn5.report._text import decimal, percent, whole
+
+STAGE = "p3_tune"
+
+
+def parts(results: Results) -> list[Part]:
+    """The trials' curves, then the point that won and its accuracy."""
+    record = results.get(STAGE)
+    if record is None:
+        return [Missing(title="The hyperparameter search", reason=f"{STAGE} has not run")]
+    return [_figure(results, f"trial{int(record.details.get('trial', -1)):03d}"), _table(results)]
+
+
+def _figure(results: Results, best: str) -> Drawing:
+    figure, (axes,) = canvas(2.9)
+    trials = [(name, run) for name, run in results.runs(STAGE) if name.startswith("trial") and run.curves.get("val/acc")]
+    for name, run in sorted(trials, key=lambda item: item[0] == best):  # the best on top
+        curve = [(step + 1, 100 * value) for step, value in run.curves["val/acc"]]
+        pruned = run.params.get("state") == "PRUNED"
+        colour = ACCENT if name == best else GREY if pruned else INK
+        label = {True: "best"}.get(name == best, "stopped by Hyperband" if pruned else "complete")
+        axes.plot(*zip(*curve, strict=True), "--" if pruned else "-", color=colour, linewidth=2.4 if name == best else 1.0, label=label)
+        axes.plot(*curve[-1], "x" if pruned else "o", color=colour, markersize=4)
+    handles: dict[str, object] = {}
+    for handle, text in zip(*axes.get_legend_handles_labels(), strict=True):
+        handles.setdefault(text, handle)
+    axes.legend(handles.values(), handles.keys(), loc="lower right")
+    axes.set(title="validation accuracy of every trial", xlabel="epoch", ylabel="%", ylim=(0, 101))
+    spent, full = (results.number(STAGE, f"study/{key}") or 0.0 for key in ("epochs", "epochs_unpruned"))
+    found = results.value(STAGE, "test/acc")
+    data = results.value("p1_train@sew_resnet-frames", "test/acc")
+    text = f"The search trained {whole(spent)} of the {whole(full)} epochs that all trials in full length would have taken."
+    if found:
+        text += f" Its best point, trained anew, answers {percent(found)} % on test"
+        text += f"; P1's settings on frames give {percent(data)} %." if data else "."
+    return Drawing(name="tuning", figure=figure, alt="Validation accuracy over epochs of every trial of the search", reading=text)
+
+
+def _table(results: Results) -> Table:
+    record = results.get(STAGE)
+    point = record.details.get("point", {}) if record else {}
+    found = results.value(STAGE, "test/acc")
+    accuracy = f"{percent(found)} % test accuracy (n = {results.samples(STAGE)}, {found.seeds} seeds)" if found else ""
+    rows = [[str(name), _setting(value)] for name, value in sorted(point.items())]
+    note = f"The study sees training and validation samples only. With this point: {accuracy}."
+    return Table(title="The best point", columns=("setting", "value"), rows=rows, note=note)
+
+
+def _setting(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.2e}".replace("e-0", "e−").replace("e-", "e−") if 0 < abs(value) < 0.01 else decimal(value, 3)
+    return str(value)

@@ -1,0 +1,132 @@
+"""P7: the data, what every network costs, and accuracy against energy."""
+
+from matplotlib.axes import Axes
+
+from snn5.record import Run
+from snn5.report._parts import Drawing, Missing, Part, Table
+from snn5.report._results import Results, Value, measurement
+from snn5.report._style import ACCENT, GREY, INK, PALE, canvas
+from snn5.report._text import decimal, percent, spread, whole
+from snn5.report.sections.p6 import dense_energy
+
+STAGE, SLOTS = "p7_benchmark", ("frames", "events")
+FAMILIES = {"sew_resnet": "SEW-ResNet", "ann_twin": "ANN twin"}
+CHAIN = {"tuned": "tuned", "sparse": "+ sparsity", "cutoff": "+ early exit"}
+
+
+def parts(results: Results) -> list[Part]:
+    """Data, benchmark, scatter, layers."""
+    found: list[Part] = [_data(results)]
+    if results.get(STAGE) is None:
+        return [*found, Missing(title="The benchmark and accuracy against energy", reason=f"{STAGE} has not run")]
+    return [*found, _table(results), _scatter(results), _layers(results)]
+
+
+def _data(results: Results) -> Part:
+    rows = []
+    for slot in SLOTS:
+        record = results.get(f"p7_data@{slot}")
+        if record is None:
+            continue
+        shape = record.runs["test"].details.get("shape", [0] * 5) if "test" in record.runs else [0] * 5
+        counts = [whole(record.summary.get(f"data/{side}_samples", 0)) for side in ("train", "val", "test")]
+        size = f"{shape[2]} × {shape[3]} × {shape[4]}"
+        total = record.runs["test"].metrics.get("data/mean_sum", 0.0) if "test" in record.runs else 0.0
+        steps = str(record.details.get("time_steps", ""))
+        rows.append([slot, str(record.details.get("dataset", "")), steps, size, *counts, decimal(total, 1)])
+    if not rows:
+        return Missing(title="The data", reason="p7_data has not run")
+    return Table(
+        title="The data",
+        columns=("slot", "data set", "T", "channels × height × width", "train", "validation", "test", "mean sum per sample"),
+        rows=rows,
+        left=2,
+        note="The sum is of intensities from 0 to 1 for frames, of events for events. The events are those of a simulated moving camera, not a recording."
+        if any(row[1] == "digits_events" for row in rows)
+        else "",
+    )
+
+
+def _table(results: Results) -> Table:
+    rows = []
+    for slot in SLOTS:
+        for family, label in FAMILIES.items():
+            prefix = f"{family}-{slot}/"
+            names = ("test/acc", "cost/synops", "cost/spike_rate", "cost/energy_pj", "cost/energy_memory_pj", "model/params_nnz")
+            accuracy, synops, rate, energy, memory, params = (results.value(STAGE, name, prefix) for name in names)
+            if accuracy is None:
+                continue
+            figures = [
+                percent(accuracy),
+                spread(synops, 0) if synops else "–",
+                spread(rate, 3) if rate else "–",
+                spread(energy, 1, 1e-3) if energy else "–",
+                spread(memory, 0, 1e-3) if memory else "–",
+                whole(params.mean) if params else "–",
+            ]
+            rows.append([label, slot, *figures, str(results.samples(STAGE) or ""), str(accuracy.seeds)])
+    return Table(
+        title="What every network of P1 costs",
+        columns=("network", "data", "test accuracy, %", "SynOps per sample", "spikes per neuron and step", "arithmetic, nJ", "with memory, nJ", "parameters ≠ 0", "n", "seeds"),
+        rows=rows,
+        left=2,
+        note="SynOps are those that are not multiplied by zero; the ANN's count so, too. FP32 at 45 nm: 4.6 pJ a multiply-accumulate, 0.9 pJ an addition.",
+    )
+
+
+def _scatter(results: Results) -> Drawing:
+    figure, (axes,) = canvas(4.0)
+    for slot, marker in (("frames", "o"), ("events", "s")):
+        for family, colour in (("sew_resnet", ACCENT), ("ann_twin", GREY)):
+            _cloud(axes, results.named(STAGE, f"{family}-{slot}-"), colour, marker, f"{'SNN' if family == 'sew_resnet' else 'ANN'}, {slot}")
+        dense, ann = dense_energy(results, f"ann_twin-{slot}-", STAGE), results.value(STAGE, "test/acc", f"ann_twin-{slot}/")
+        if dense and ann:
+            axes.plot(dense.mean / 1000, 100 * ann.mean, marker, color=GREY, markerfacecolor="white", markersize=8)
+            axes.annotate(f"ANN, {slot}, dense", (dense.mean / 1000, 100 * ann.mean), xytext=(0, 9), textcoords="offset points", ha="center", fontsize=8)
+    path = [_cloud(axes, results.named("p6_integrate", f"{step}-"), PALE if step != "cutoff" else ACCENT, "D", label) for step, label in CHAIN.items()]
+    points = [point for point in path if point]
+    for begin, end in zip(points, points[1:], strict=False):
+        axes.annotate("", end, begin, arrowprops={"arrowstyle": "->", "color": INK, "shrinkA": 7, "shrinkB": 7, "linewidth": 0.9})
+    axes.set(xscale="log", title="accuracy against energy", xlabel="arithmetic energy per sample, nJ, logarithmic", ylabel="test accuracy, %")
+    axes.margins(x=0.12, y=0.18)
+    snn, ann = (results.value(STAGE, "cost/energy_pj", f"{family}-frames/") for family in FAMILIES)
+    text = "Left is cheaper, up is better; large marks are means with one standard deviation, small ones are seeds."
+    if snn and ann:
+        ratio = snn.mean / ann.mean
+        text += f" On frames, P1's SNN spends {decimal(ratio)} times the energy of a twin that skips zeros"
+        text += ": without further techniques it saves nothing." if ratio >= 1 else "."
+    text += " Diamonds are P6's steps." if points else " P6's steps are not there yet."
+    return Drawing(name="energy", figure=figure, alt="Test accuracy against arithmetic energy of every network, logarithmic energy axis", reading=text)
+
+
+def _cloud(axes: Axes, runs: list[Run], colour: str, marker: str, label: str) -> tuple[float, float] | None:
+    """Seeds small, their mean large with its spread; returns the mean."""
+    points = [(m["energy_pj"]["fp32"] / 1000, 100 * m["accuracy"]) for m in map(measurement, runs) if m]
+    if not points:
+        return None
+    axes.plot(*zip(*points, strict=True), marker, color=colour, markersize=2.6, alpha=0.7)
+    x, y = (Value.of(values) for values in zip(*points, strict=True))
+    axes.errorbar(x.mean, y.mean, xerr=x.sd, yerr=y.sd, fmt=marker, color=colour, markersize=8, linewidth=1)
+    axes.annotate(label, (x.mean, y.mean), xytext=(0, 9), textcoords="offset points", ha="center", fontsize=8)
+    return x.mean, y.mean
+
+
+def _layers(results: Results) -> Drawing:
+    figure, axes = canvas(2.7, 2, share=True)
+    for ax, slot in zip(axes, SLOTS, strict=True):
+        runs = [run.curves.get("cost/layer_spike_rate", []) for run in results.named(STAGE, f"sew_resnet-{slot}-")]
+        for curve in runs:
+            if curve:
+                ax.plot([step + 1 for step, _ in curve], [value for _, value in curve], "o-", color=ACCENT, linewidth=0.8, markersize=3.5, alpha=0.7)
+        ax.set(title=f"spike rate by layer, {slot}", xlabel="neuron layer, input to output")
+    axes[0].set_ylabel("spikes per neuron and step")
+    axes[0].set_ylim(bottom=0)
+    text = "; ".join(
+        f"on {slot} {spread(rate, 3)} on average" for slot in SLOTS if (rate := results.value(STAGE, "cost/spike_rate", f"sew_resnet-{slot}/"))
+    )
+    return Drawing(
+        name="layers",
+        figure=figure,
+        alt="Spike rate of every neuron layer of SEW-ResNet, one line per seed, on frames and on events",
+        reading=f"Spikes per neuron and step: {text}. One line per seed; a layer near 0 would be dead, one near 1 would be saturated.",
+    )
