@@ -5,7 +5,7 @@ from prefect import flow
 from flows._phase import Upstream, run_phase
 
 
-@flow(name="p1_architectures")
+@flow
 def p1_architectures(upstream: Upstream = "check", force: bool = False) -> dict[str, str]:
     """Deep residual, Transformer and attention SNNs, trained end to end with surrogate gradients, come up to ANNs.
 

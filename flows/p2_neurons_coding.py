@@ -5,7 +5,7 @@ from prefect import flow
 from flows._phase import Upstream, run_phase
 
 
-@flow(name="p2_neurons_coding")
+@flow
 def p2_neurons_coding(upstream: Upstream = "check", force: bool = False) -> dict[str, str]:
     """Neurons that learn their own dynamics, and one spike per neuron: at least 50 % less firing at hardly any loss of accuracy.
 

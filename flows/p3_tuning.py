@@ -5,7 +5,7 @@ from prefect import flow
 from flows._phase import Upstream, run_phase
 
 
-@flow(name="p3_tuning")
+@flow
 def p3_tuning(upstream: Upstream = "check", force: bool = False) -> dict[str, str]:
     """A search over learning rate, time constant, shape of the surrogate and the like takes phase 1 to goal 1: 95 to 97 %.
 

@@ -5,7 +5,7 @@ from prefect import flow
 from flows._phase import Upstream, run_phase
 
 
-@flow(name="p4_efficiency")
+@flow
 def p4_efficiency(upstream: Upstream = "check", force: bool = False) -> dict[str, str]:
     """High accuracy, little firing and few steps go together.
 

@@ -5,7 +5,7 @@ from prefect import flow
 from flows._phase import Upstream, run_phase
 
 
-@flow(name="p5_deployment")
+@flow
 def p5_deployment(upstream: Upstream = "check", force: bool = False) -> dict[str, str]:
     """A network that answers as soon as it is sure, and runs on neuromorphic hardware.
 

@@ -5,7 +5,7 @@ from prefect import flow
 from flows._phase import Upstream, run_phase
 
 
-@flow(name="p6_integration")
+@flow
 def p6_integration(upstream: Upstream = "check", force: bool = False) -> dict[str, str]:
     """Goal 2: with every saving applied, the energy is at most 1/50 of that of an ANN of equal accuracy.
 

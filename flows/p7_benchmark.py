@@ -5,7 +5,7 @@ from prefect import flow
 from flows._phase import Upstream, run_phase
 
 
-@flow(name="p7_benchmark")
+@flow
 def p7_benchmark(upstream: Upstream = "check", force: bool = False) -> dict[str, str]:
     """One measure for all: accuracy always comes with synaptic operations and spike rate.
 

@@ -5,7 +5,7 @@ from prefect import flow
 from flows._phase import Upstream, run_phase
 
 
-@flow(name="p8_bio")
+@flow
 def p8_bio(upstream: Upstream = "check", force: bool = False) -> dict[str, str]:
     """Biological learning rules in PyTorch, and goal 3: learning that repeats itself to at least 95 %.
 

@@ -9,7 +9,7 @@ from flows._dvc import read_graph
 from flows._phase import Upstream, run_stages
 
 
-@flow(name="roadmap")
+@flow
 def roadmap(upstream: Upstream = "rebuild", force: bool = False) -> dict[str, str]:
     """High accuracy (goal 1), at most 1/50 of an ANN's energy (goal 2), reproducible learning (goal 3): every phase, then the report.
 

@@ -37,6 +37,7 @@ def serve(root: Path, *, host: str, prefect_port: int, mlflow_port: int, worker:
         UserError: a port is taken (nothing was started then), or a server did not start or ended by itself.
     """
     from snn5 import tracking
+    from snn5.tracking._reach import shown
 
     if other := _servers.running(root):
         raise UserError(f"`snn5 ui` already runs for this checkout at {other.removesuffix('/api')}; use that one, or stop it first")
@@ -69,7 +70,7 @@ def serve(root: Path, *, host: str, prefect_port: int, mlflow_port: int, worker:
             page = f"{_servers.url(host, mlflow_port, local=True)}/health"
             _servers.wait_until_ready(*watched["MLflow's server"], page, "MLflow's server")
         say(f"Prefect  {_servers.url(host, prefect_port)}  {count} deployments in {POOL}, {'one worker' if worker else 'no worker'}")
-        say(f"MLflow   {_servers.url(host, mlflow_port) if local else store if tracking.enabled() else 'off (SNN5_TRACKING=off)'}")
+        say(f"MLflow   {_servers.url(host, mlflow_port) if local else shown(store) if tracking.enabled() else 'off (SNN5_TRACKING=off)'}")
         say(f"Logs     {logs}")
         say("Ctrl-C stops everything.")
         _watch(watched)

@@ -191,6 +191,7 @@ class Liquid:
     threshold: float = setting(1.0, low=0.001, high=1000.0)
     refractory_ms: float = setting(2.0, low=0.0, high=1000.0)
     delay_ms: float = setting(2.0, low=0.01, high=1000.0)  # of every recurrent synapse, at least one step
+    target: float = setting(0.95, low=0.0, high=1.0)  # least accuracy on the recordings, for the verdict
 
     def __post_init__(self) -> None:
         if len(self.odds) != 4 or not all(0 <= c <= 1 for c in self.odds):

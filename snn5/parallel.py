@@ -91,7 +91,7 @@ def one_thread() -> Iterator[None]:
 
 
 def keep_memory() -> None:
-    """Let glibc keep freed blocks: returning and faulting in large ones again costs a third of a training step (Linux; else nothing)."""
+    """Let glibc keep freed blocks: every training step would return large ones and fault them in again (Linux; else nothing)."""
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(_M_MMAP_MAX, 0)
         libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)

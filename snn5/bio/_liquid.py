@@ -154,5 +154,7 @@ class Liquid(MemoryModule):
             raise UserError("the liquid's input must be spike counts, whole numbers of 0 to 255; encode intensities first (snn5.coding)")
         most = int(counts_TNC.max()) if counts_TNC.numel() else 0
         if most * float(self.weight_in.sum(1).max()) + float(self.magnitude.sum(1).max()) >= _EXACT:
-            raise UserError(f"{most} input spikes of one channel in one step, or gain={self.settings.gain}, make sums inexact; lower dt_ms or gain")
+            raise UserError(
+                f"{most} input spikes of one channel in one step, or gain={self.settings.gain}, make sums inexact; lower dt_ms or gain"
+            )
         return counts_TNC

@@ -3,7 +3,6 @@
 Shapes: N samples, p features, K classes.
 """
 
-import torch
 from torch import Tensor
 
 from snn5.bio._readout import Readout, one_hot, standardise
@@ -43,8 +42,3 @@ def fit_online(x_Np: Tensor, y_N: Tensor, classes: int, *, epochs: int = 10, alp
     """As `fit` of the closed form, by the delta rule: a classifier of raw features, standardised by the training set."""
     scale = standardise(x_Np)
     return delta_rule(scale(x_Np), one_hot(y_N, classes), epochs=epochs, alpha=alpha).after(scale)
-
-
-def shuffled(count: int, generator: torch.Generator) -> Tensor:
-    """An order for the samples; a sorted training set would make the rule forget."""
-    return torch.randperm(count, generator=generator)

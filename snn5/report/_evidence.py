@@ -94,7 +94,15 @@ def _benchmark(r: Results) -> str:
 
 
 def _liquid(r: Results) -> str:
-    return f"test accuracy {accuracy(r.value('p8_lsm', 'test/acc'), r.samples('p8_lsm'))}"
+    events = accuracy(r.value("p8_lsm", "test/acc", "events/"), r.samples("p8_lsm", "events-"))
+    order = r.value("p8_lsm", "test/acc", "order_easy/")
+    more = "" if order is None else f"; order task {accuracy(order, r.samples('p8_lsm', 'order_easy-'))}"
+    return f"digits as events {events}{more}"
+
+
+def _determinism(r: Results) -> str:
+    same = r.number("p8_lsm", "verdict/deterministic")
+    return f"same seed, other batches: {'the same' if same else 'different'} spikes, states, read-out and predictions"
 
 
 _LINES: dict[str, Callable[[Results], str]] = {
@@ -110,4 +118,5 @@ _LINES: dict[str, Callable[[Results], str]] = {
     "P7.2": _data,
     "P7.3": _benchmark,
     "P8.1": _liquid,
+    "P8.4": _determinism,
 }

@@ -9,7 +9,6 @@ from snn5 import record
 from snn5.record import Record, Run
 from snn5.statistics import mean_sd
 
-
 # Every stage whose record the report reads; dvc.yaml's stage `report` depends on the files of exactly these (tests/report holds it).
 STAGES = (
     "p7_data@frames",
@@ -83,16 +82,22 @@ class Results:
         """The stage's runs whose names begin with `start`."""
         return [run for name, run in self.runs(stage) if name.startswith(start)]
 
-    def samples(self, stage: str) -> int | None:
-        """How many test samples the stage's accuracies are over."""
+    def samples(self, stage: str, start: str = "") -> int | None:
+        """How many test samples an accuracy of the stage is over; `start` picks the runs where a stage has several test sets."""
         found = self.records.get(stage)
         if found is None:
             return None
-        for source in (found.details, *(part for run in found.runs.values() for part in (run.params, run.details, measurement(run)))):
+        own = [part for run in self.named(stage, start) for part in (run.params, run.details, measurement(run))]
+        for source in (*own, found.details):
             for key in ("n_test", "n"):
                 if isinstance(source.get(key), int):
                     return int(source[key])
         return None
+
+    def dataset(self, slot: str) -> str:
+        """The data set of a slot, `frames` or `events`."""
+        found = self.records.get(f"p7_data@{slot}")
+        return str(found.details.get("dataset", "")) if found else ""
 
 
 def measurement(run: Run) -> dict[str, Any]:

@@ -60,11 +60,14 @@ def styled() -> Iterator[None]:
         yield
 
 
-def canvas(height: float, columns: int = 1, *, rows: int = 1, widths: list[float] | None = None, share: bool = False) -> tuple[Figure, list[Axes]]:
+def canvas(
+    height: float, columns: int = 1, *, rows: int = 1, widths: list[float] | None = None, share: bool = False
+) -> tuple[Figure, list[Axes]]:
     """An empty figure of `rows` x `columns` axes, row by row; `share` joins the axes of a row (y) and of a column (x)."""
     figure = Figure(figsize=(WIDTH, height))
-    options = {"sharey": "row", "sharex": "col"} if share else {}
-    axes = figure.subplots(rows, columns, squeeze=False, width_ratios=widths, **options)
+    axes = figure.subplots(
+        rows, columns, squeeze=False, width_ratios=widths, sharex="col" if share else "none", sharey="row" if share else "none"
+    )
     return figure, list(axes.flat)
 
 
@@ -88,5 +91,6 @@ def svg(figure: Figure, name: str, alt: str) -> str:
     text = text.replace("'DejaVu Sans'", _FONTS)
     size = re.search(r'viewBox="([^"]+)"', text)
     box = size.group(1) if size else "0 0 1 1"
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{box}" role="img" aria-label="{escape(alt)}">'
+    head = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+    head += f'viewBox="{box}" role="img" aria-label="{escape(alt)}">'
     return re.sub(r"<svg[^>]*>", lambda _: head, text, count=1).strip()

@@ -19,7 +19,7 @@ from snn5.stages._data import read_splits
 from snn5.stages._stage import Stage, main
 from snn5.statistics import summarise
 from snn5.training import samples, train_one
-from snn5.tuning import Budget, Objective, apply, best, open_storage, search
+from snn5.tuning import Budget, Objective, apply, best, open_storage, point_of, search
 
 
 def run(stage: Stage) -> Record:
@@ -35,7 +35,8 @@ def run(stage: Stage) -> Record:
     budget = Budget(trials=tuning.trials, max_epochs=tuning.max_epochs, reduction_factor=tuning.reduction_factor)
 
     def study_job(_: None, tick: Tick) -> Any:
-        return search(objective, name=f"{stage.name}-{key}", storage=open_storage(stage.root), budget=budget, seed=tuning.seed, tick=tick)
+        name, storage = f"{stage.name}-{key}", open_storage(stage.root)
+        return search(objective, name=name, storage=storage, budget=budget, seed=tuning.seed, first=point_of(settings), tick=tick)
 
     [study] = run_jobs(study_job, [None], label=f"{stage.name} trials", total=tuning.trials)
     chosen = best(study)

@@ -17,6 +17,7 @@ from ._ingredients import from_alias as from_alias
 from ._ingredients import log_lineage as log_lineage
 from ._ingredients import resolve as resolve
 from ._log import log_stage as log_stage
+from ._reach import shown as shown
 from ._registry import ModelRow as ModelRow
 from ._registry import list_models as list_models
 from ._registry import promote as promote

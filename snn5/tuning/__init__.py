@@ -2,6 +2,7 @@
 
 from snn5.tuning._objective import Objective as Objective
 from snn5.tuning._space import apply as apply
+from snn5.tuning._space import point_of as point_of
 from snn5.tuning._space import suggest as suggest
 from snn5.tuning._storage import open_storage as open_storage
 from snn5.tuning._study import Budget as Budget

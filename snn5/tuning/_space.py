@@ -24,6 +24,19 @@ def suggest(trial: optuna.Trial) -> dict[str, Any]:
     }
 
 
+def point_of(settings: Train) -> dict[str, float]:
+    """Today's settings as a point of the space (Optuna's names)."""
+    neuron_args = settings.model_args.get("neuron_args", {})
+    return {
+        "lr": settings.lr,
+        "weight_decay": settings.weight_decay,
+        "log_tau_minus_1": math.log(neuron_args.get("tau", 2.0) - 1.0),
+        "alpha": neuron_args.get("alpha", 2.0),
+        "tet_lambda": settings.tet_lambda,
+        "label_smoothing": settings.label_smoothing,
+    }
+
+
 def apply(settings: Train, point: dict[str, Any], epochs: int) -> Train:
     """`settings` with the point's values and a schedule of `epochs`."""
     point = dict(point)

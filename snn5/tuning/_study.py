@@ -34,6 +34,7 @@ def search(
     storage: BaseStorage,
     budget: Budget,
     seed: int,
+    first: dict[str, float] | None = None,
     tick: Callable[[], None] = lambda: None,
 ) -> optuna.Study:
     """Run `objective` until the study holds `budget.trials` finished trials.
@@ -41,6 +42,7 @@ def search(
     Args:
         objective: reports the value to maximise after each epoch and may raise `optuna.TrialPruned`.
         name: of the study; a study of that name that was cut off is continued, a finished one is run anew.
+        first: the point of trial 0, usually today's settings, so that the best is never worse than they are.
         tick: called once a trial.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -54,6 +56,8 @@ def search(
     for trial in kept:
         study.add_trial(trial)
         tick()
+    if first is not None and not kept:
+        study.enqueue_trial(first)
     for number in range(len(kept), budget.trials):
         study.sampler = TPESampler(seed=seed + number, n_startup_trials=STARTUP_TRIALS)
         study.optimize(objective, n_trials=1)

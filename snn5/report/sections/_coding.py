@@ -63,11 +63,18 @@ def _ratios(results: Results) -> Drawing:
         mean, sd = (results.number(STAGE, f"compare/{key}_ratio{end}") for end in ("", "_sd"))
         if mean is not None and mean > 0:
             shown[label] = Value(mean=mean, sd=sd or 0.0, seeds=0)
-    for place, (label, value) in enumerate(reversed(shown.items())):
+    for place, value in enumerate(reversed(shown.values())):
         axes.plot([1, value.mean], [place, place], color=ACCENT, linewidth=1.2, alpha=0.5)
         axes.errorbar(value.mean, place, xerr=value.sd, fmt="o", color=ACCENT, markersize=5)
         side = "left" if value.mean >= 1 else "right"
-        axes.annotate(decimal(value.mean), (value.mean, place), xytext=(8 if side == "left" else -8, 0), textcoords="offset points", ha=side, va="center")
+        axes.annotate(
+            decimal(value.mean),
+            (value.mean, place),
+            xytext=(8 if side == "left" else -8, 0),
+            textcoords="offset points",
+            ha=side,
+            va="center",
+        )
     axes.axvline(1, color=INK, linewidth=0.9)
     axes.set(xscale="log", title="TTFS over rate; left of 1 is less", yticks=range(len(shown)), ylim=(-0.6, len(shown) - 0.4))
     axes.set_yticklabels(list(reversed(shown)), color=INK)
@@ -83,7 +90,9 @@ def _ratios(results: Results) -> Drawing:
     less, slower = shown.get("SynOps"), shown.get("steps to the answer")
     head = f"TTFS needs {decimal(less.mean)} of the rate code's SynOps" if less else "The ratios of TTFS to the rate code"
     head += f" and {decimal(slower.mean, 1)} times its steps." if slower else "."
-    return Drawing(name="coding", figure=figure, alt="Cost of TTFS as a multiple of the rate code's", reading=head + (f"{text}." if text else ""))
+    return Drawing(
+        name="coding", figure=figure, alt="Cost of TTFS as a multiple of the rate code's", reading=head + (f"{text}." if text else "")
+    )
 
 
 def _raster(rasters: dict[str, Any]) -> Drawing:
@@ -109,7 +118,14 @@ def _draw(axes: Axes, layers: list[dict[str, Any]], code: str) -> int:
         points = [(layer["start"] + t, base + i) for i, row in enumerate(rows) for t, bit in enumerate(row) if bit == "1"]
         total += len(points)
         if points:
-            axes.plot(*zip(*points, strict=True), linestyle="none", marker="|", markersize=2.6, markeredgewidth=1.0, color=INK if number == 0 else ACCENT)
+            axes.plot(
+                *zip(*points, strict=True),
+                linestyle="none",
+                marker="|",
+                markersize=2.6,
+                markeredgewidth=1.0,
+                color=INK if number == 0 else ACCENT,
+            )
         ticks.append((base + len(rows) / 2, f"{layer['layer']} ({len(rows)})"))
         base += len(rows) + 6
         if number < len(layers) - 1:

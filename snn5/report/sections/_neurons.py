@@ -48,12 +48,11 @@ def _figure(results: Results, variants: list[tuple[str, float]]) -> Drawing:
             left.plot([i + 1 for i in steps], mean, dash, color=colour, label=f"{neuron.upper()}, τ₀ = {tau:g}")
     left.set(title="validation accuracy, mean over seeds", xlabel="epoch", ylabel="%", ylim=(0, 101))
     left.legend(loc="center right")
-    layers: dict[str, int] = {}
+    names = {name for _, run in results.runs(STAGE, neuron="plif") for name in run.details.get("tau", {})}
+    layers = {name: place for place, name in enumerate(sorted(names, key=_depth))}
     for place, tau in enumerate(sorted({tau for _, tau in variants})):
         for _, run in results.runs(STAGE, neuron="plif", tau0=tau):
             learned: dict[str, Any] = run.details.get("tau", {})
-            for name in learned:
-                layers.setdefault(name, len(layers))
             x = [layers[name] + 1 + 0.12 * (2 * place - 1) for name in learned]
             colour = _COLOURS["plif", tau == worst]
             right.plot(x, list(learned.values()), "o" if place == 0 else "s", color=colour, markersize=3.2)
@@ -66,9 +65,14 @@ def _figure(results: Results, variants: list[tuple[str, float]]) -> Drawing:
     return Drawing(
         name="neurons",
         figure=figure,
-        alt="Left: validation accuracy over epochs of LIF and PLIF from two time constants. Right: time constants learned by each PLIF layer",
+        alt="Left: validation accuracy over epochs of LIF and PLIF from two time constants. Right: time constants that PLIF learned",
         reading=_reading(results, variants),
     )
+
+
+def _depth(name: str) -> tuple[object, ...]:
+    """Sorts layers from input to output: the stem, then the blocks in numerical order."""
+    return not name.startswith("stem"), [part.zfill(4) for part in name.split(".")]
 
 
 def _reading(results: Results, variants: list[tuple[str, float]]) -> str:

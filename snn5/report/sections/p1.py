@@ -51,7 +51,7 @@ def _curves(results: Results, there: list[tuple[str, str]]) -> Drawing:
     figure, axes = canvas(4.3, 2, rows=2, share=True)
     for column, slot in enumerate(SLOTS):
         upper, lower = axes[column], axes[2 + column]
-        upper.set_title(f"digits as {slot}" if _digits(results, slot) else slot)
+        upper.set_title(f"digits as {slot}" if results.dataset(slot).startswith("digits") else slot)
         for family in FAMILIES:
             runs = [run for _, run in results.runs(f"p1_train@{family}-{slot}")]
             _lines(upper, runs, "val/acc", family, 100)
@@ -85,8 +85,3 @@ def _lines(axes: Axes, runs: list[Run], name: str, family: str, scale: float) ->
         steps = range(min(map(len, curves)))
         mean = [mean_sd(curve[i][1] for curve in curves)[0] for i in steps]
         axes.plot([curves[0][i][0] for i in steps], mean, dash, color=colour, label=label)
-
-
-def _digits(results: Results, slot: str) -> bool:
-    record = results.get(f"p7_data@{slot}")
-    return record is not None and str(record.details.get("dataset", "")).startswith("digits")

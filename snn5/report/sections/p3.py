@@ -1,7 +1,9 @@
 """P3.1: the Optuna study: which trials Hyperband stopped, and what the best point is."""
 
+from typing import Any
+
 from snn5.report._parts import Drawing, Missing, Part, Table
-from snn5.report._results import Results
+from snn5.report._results import Results, Value, measurement
 from snn5.report._style import ACCENT, GREY, INK, canvas
 from snn5.report._text import decimal, percent, whole
 
@@ -26,19 +28,26 @@ def _figure(results: Results, best: str) -> Drawing:
         label = {True: "best"}.get(name == best, "stopped by Hyperband" if pruned else "complete")
         axes.plot(*zip(*curve, strict=True), "--" if pruned else "-", color=colour, linewidth=2.4 if name == best else 1.0, label=label)
         axes.plot(*curve[-1], "x" if pruned else "o", color=colour, markersize=4)
-    handles: dict[str, object] = {}
+    handles: dict[str, Any] = {}
     for handle, text in zip(*axes.get_legend_handles_labels(), strict=True):
         handles.setdefault(text, handle)
     axes.legend(handles.values(), handles.keys(), loc="lower right")
     axes.set(title="validation accuracy of every trial", xlabel="epoch", ylabel="%", ylim=(0, 101))
     spent, full = (results.number(STAGE, f"study/{key}") or 0.0 for key in ("epochs", "epochs_unpruned"))
     found = results.value(STAGE, "test/acc")
-    data = results.value("p1_train@sew_resnet-frames", "test/acc")
+    before = _before(results)
     text = f"The search trained {whole(spent)} of the {whole(full)} epochs that all trials in full length would have taken."
     if found:
         text += f" Its best point, trained anew, answers {percent(found)} % on test"
-        text += f"; P1's settings on frames give {percent(data)} %." if data else "."
+        text += f"; P1's settings give {percent(before)} %." if before else "."
     return Drawing(name="tuning", figure=figure, alt="Validation accuracy over epochs of every trial of the search", reading=text)
+
+
+def _before(results: Results) -> Value | None:
+    """P1's accuracy on the data that the search was about; the record of P6, which takes the search's networks, says which that is."""
+    data = next((measurement(run).get("data") for run in results.named("p6_integrate", "tuned-")), None)
+    slot = next((slot for slot in ("frames", "events") if data and results.dataset(slot) == data), None)
+    return results.value(f"p1_train@sew_resnet-{slot}", "test/acc") if slot else None
 
 
 def _table(results: Results) -> Table:

@@ -38,7 +38,16 @@ def _table(results: Results, strengths: list[float], chosen: float | None) -> Ta
         )
     return Table(
         title="The sweep over the penalty's strength",
-        columns=("strength λ", "val accuracy, %", "test accuracy, %", "SynOps per sample", "spikes per neuron and step", "energy, nJ", "n", "seeds"),
+        columns=(
+            "strength λ",
+            "val accuracy, %",
+            "test accuracy, %",
+            "SynOps per sample",
+            "spikes per neuron and step",
+            "energy, nJ",
+            "n",
+            "seeds",
+        ),
         rows=rows,
         marked=strengths.index(chosen) if chosen in strengths else None,
         note="The marked strength is the strongest whose validation accuracy stays within the limit of params.yaml (p4.max_accuracy_loss).",
@@ -59,9 +68,20 @@ def _figure(results: Results, strengths: list[float], chosen: float | None) -> D
         seeds = [(run.metrics["cost/synops"] / 1000, 100 * run.metrics[ACCURACY]) for run in own]
         axes.plot(*zip(*seeds, strict=True), "o", color=GREY, markersize=3)
         mark = strength == chosen
-        axes.errorbar(x, y, xerr=synops.sd / 1000, yerr=100 * accuracy.sd, fmt="o", color=ACCENT if mark else INK, markersize=8 if mark else 5, linewidth=1)
+        axes.errorbar(
+            x,
+            y,
+            xerr=synops.sd / 1000,
+            yerr=100 * accuracy.sd,
+            fmt="o",
+            color=ACCENT if mark else INK,
+            markersize=8 if mark else 5,
+            linewidth=1,
+        )
         text = f"λ = {strength:g}" + (", chosen" if mark else "")
-        axes.annotate(text, (x, y), xytext=(0, -15), textcoords="offset points", ha="center", va="top", fontsize=8, color=ACCENT if mark else INK)
+        axes.annotate(
+            text, (x, y), xytext=(8, -6), textcoords="offset points", ha="left", va="top", fontsize=8, color=ACCENT if mark else INK
+        )
     if means:
         axes.plot(*zip(*means, strict=True), color=INK, linewidth=0.9, zorder=1)
     axes.set(title="accuracy against synaptic operations", xlabel="SynOps per sample, thousands", ylabel="test accuracy, %")
@@ -71,5 +91,8 @@ def _figure(results: Results, strengths: list[float], chosen: float | None) -> D
     before, after = results.value(STAGE, ACCURACY, "strength0/"), results.value(STAGE, ACCURACY)
     text = "The stronger the penalty, the fewer operations."
     if ratio is not None and before and after:
-        text = f"The chosen penalty leaves {decimal(ratio)} of the operations; test accuracy goes from {percent(before)} % to {percent(after)} %."
-    return Drawing(name="sparsity", figure=figure, alt="Test accuracy against synaptic operations for each strength of the penalty", reading=text)
+        text = f"The chosen penalty leaves {decimal(ratio)} of the operations; "
+        text += f"test accuracy goes from {percent(before)} % to {percent(after)} %."
+    return Drawing(
+        name="sparsity", figure=figure, alt="Test accuracy against synaptic operations for each strength of the penalty", reading=text
+    )

@@ -23,7 +23,9 @@ def _early(results: Results) -> list[Run]:
 def _table(results: Results) -> Table:
     rows = []
     for label, prefix in (("all steps", "full/"), ("early exit", "")):
-        accuracy, steps, synops, energy = (results.value(STAGE, n, prefix) for n in ("test/acc", "cost/steps_mean", "cost/synops", "cost/energy_pj"))
+        accuracy, steps, synops, energy = (
+            results.value(STAGE, n, prefix) for n in ("test/acc", "cost/steps_mean", "cost/synops", "cost/energy_pj")
+        )
         rows.append(
             [
                 label,
@@ -36,7 +38,11 @@ def _table(results: Results) -> Table:
             ]
         )
     best = [run.details["optimal_steps_mean"] for run in _early(results) if "optimal_steps_mean" in run.details]
-    note = f"An oracle that leaves at the first step after which the answer stays right needs {decimal(Value.of(best).mean)} steps." if best else ""
+    note = (
+        f"An oracle that leaves at the first step after which the answer stays right needs {decimal(Value.of(best).mean)} steps."
+        if best
+        else ""
+    )
     return Table(
         title="With and without the early exit",
         columns=("run", "test accuracy, %", "mean steps", "SynOps per sample", "energy, nJ", "n", "seeds"),
@@ -55,8 +61,17 @@ def _figure(results: Results) -> Drawing:
         if all(name in run.curves for name in needed)
     ]
     for number, curve in enumerate(curves):
-        axes.plot(*zip(*sorted(curve), strict=True), color=GREY, linewidth=0.9, marker="o", markersize=2.5, label=None if number else "one seed, over ε")
-    chosen = [(run.metrics["cost/steps_mean"], 100 * run.metrics["test/acc"]) for run in runs if all(name in run.metrics for name in needed)]
+        axes.plot(
+            *zip(*sorted(curve), strict=True),
+            color=GREY,
+            linewidth=0.9,
+            marker="o",
+            markersize=2.5,
+            label=None if number else "one seed, over ε",
+        )
+    chosen = [
+        (run.metrics["cost/steps_mean"], 100 * run.metrics["test/acc"]) for run in runs if all(name in run.metrics for name in needed)
+    ]
     full = [curve[-1] for curve in curves]
     for points, style, colour, label in ((chosen, "o", ACCENT, "chosen ε"), (full, "s", INK, "no early exit")):
         if points:
@@ -71,4 +86,6 @@ def _figure(results: Results) -> Drawing:
         text += f" and {decimal(synops.mean)} times fewer operations." if synops else "."
         met = fewer.mean >= 1.5 and change.mean >= -0.005
         text += f" The claim (1.5 times fewer at 0.5 points or less) is {'met' if met else 'missed'}."
-    return Drawing(name="cutoff", figure=figure, alt="Test accuracy against the mean number of steps for each seed and epsilon", reading=text)
+    return Drawing(
+        name="cutoff", figure=figure, alt="Test accuracy against the mean number of steps for each seed and epsilon", reading=text
+    )

@@ -39,7 +39,18 @@ def _table(results: Results) -> Table:
         )
     return Table(
         title="Step by step",
-        columns=("network", "test accuracy, %", "mean steps", "SynOps per sample", "energy, nJ", "of dense ANN", "of zero-skipping ANN", "with memory, of dense ANN", "n", "seeds"),
+        columns=(
+            "network",
+            "test accuracy, %",
+            "mean steps",
+            "SynOps per sample",
+            "energy, nJ",
+            "of dense ANN",
+            "of zero-skipping ANN",
+            "with memory, of dense ANN",
+            "n",
+            "seeds",
+        ),
         rows=rows,
         note="Energy is that of FP32 arithmetic; the column with memory adds memory traffic and neuron updates on both sides.",
     )
@@ -60,7 +71,13 @@ def _figure(results: Results) -> Drawing:
         axes.plot([x], [place], "o", color=colour, markersize=8)
         axes.errorbar(x, place, xerr=value.sd / 1000, color=INK, linewidth=1)
         axes.annotate(f"{decimal(x, 1)} nJ", (x, place), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=8)
-    axes.set(xscale="log", title="arithmetic energy per sample", xlabel="nJ, logarithmic", yticks=range(len(shown)), ylim=(-0.6, len(shown) - 0.2))
+    axes.set(
+        xscale="log",
+        title="arithmetic energy per sample",
+        xlabel="nJ, logarithmic",
+        yticks=range(len(shown)),
+        ylim=(-0.6, len(shown) - 0.2),
+    )
     axes.set_yticklabels([label for label, _, _ in reversed(shown)], color=INK)
     goal = results.number(STAGE, "target/ratio")
     if dense and goal:
@@ -69,7 +86,12 @@ def _figure(results: Results) -> Drawing:
         axes.annotate(f" target: 1/{1 / goal:.0f} of dense = {decimal(limit, 1)} nJ", (limit, len(shown) - 0.25), va="top", fontsize=8)
         axes.set_xlim(left=limit / 2.2)
     axes.grid(axis="y", visible=False)
-    return Drawing(name="integration", figure=figure, alt="Energy per sample of the ANN and of the SNN after each technique", reading=_reading(results, goal))
+    return Drawing(
+        name="integration",
+        figure=figure,
+        alt="Energy per sample of the ANN and of the SNN after each technique",
+        reading=_reading(results, goal),
+    )
 
 
 def _reading(results: Results, goal: float | None) -> str:

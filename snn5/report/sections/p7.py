@@ -1,5 +1,7 @@
 """P7: the data, what every network costs, and accuracy against energy."""
 
+from itertools import pairwise
+
 from matplotlib.axes import Axes
 
 from snn5.record import Run
@@ -11,6 +13,7 @@ from snn5.report.sections.p6 import dense_energy
 
 STAGE, SLOTS = "p7_benchmark", ("frames", "events")
 FAMILIES = {"sew_resnet": "SEW-ResNet", "ann_twin": "ANN twin"}
+_SIMULATED = " The events are those of a simulated moving camera, not a recording."
 CHAIN = {"tuned": "tuned", "sparse": "+ sparsity", "cutoff": "+ early exit"}
 
 
@@ -36,14 +39,13 @@ def _data(results: Results) -> Part:
         rows.append([slot, str(record.details.get("dataset", "")), steps, size, *counts, decimal(total, 1)])
     if not rows:
         return Missing(title="The data", reason="p7_data has not run")
+    simulated = any(row[1] == "digits_events" for row in rows)
     return Table(
         title="The data",
         columns=("slot", "data set", "T", "channels × height × width", "train", "validation", "test", "mean sum per sample"),
         rows=rows,
         left=2,
-        note="The sum is of intensities from 0 to 1 for frames, of events for events. The events are those of a simulated moving camera, not a recording."
-        if any(row[1] == "digits_events" for row in rows)
-        else "",
+        note="The sum is of intensities from 0 to 1 for frames, of events for events." + (_SIMULATED if simulated else ""),
     )
 
 
@@ -67,10 +69,21 @@ def _table(results: Results) -> Table:
             rows.append([label, slot, *figures, str(results.samples(STAGE) or ""), str(accuracy.seeds)])
     return Table(
         title="What every network of P1 costs",
-        columns=("network", "data", "test accuracy, %", "SynOps per sample", "spikes per neuron and step", "arithmetic, nJ", "with memory, nJ", "parameters ≠ 0", "n", "seeds"),
+        columns=(
+            "network",
+            "data",
+            "test accuracy, %",
+            "SynOps per sample",
+            "spikes per neuron and step",
+            "arithmetic, nJ",
+            "with memory, nJ",
+            "parameters ≠ 0",
+            "n",
+            "seeds",
+        ),
         rows=rows,
         left=2,
-        note="SynOps are those that are not multiplied by zero; the ANN's count so, too. FP32 at 45 nm: 4.6 pJ a multiply-accumulate, 0.9 pJ an addition.",
+        note="SynOps are products that are not zero, the ANN's too. FP32 at 45 nm: 4.6 pJ a multiply-accumulate, 0.9 pJ an addition.",
     )
 
 
@@ -82,12 +95,24 @@ def _scatter(results: Results) -> Drawing:
         dense, ann = dense_energy(results, f"ann_twin-{slot}-", STAGE), results.value(STAGE, "test/acc", f"ann_twin-{slot}/")
         if dense and ann:
             axes.plot(dense.mean / 1000, 100 * ann.mean, marker, color=GREY, markerfacecolor="white", markersize=8)
-            axes.annotate(f"ANN, {slot}, dense", (dense.mean / 1000, 100 * ann.mean), xytext=(0, 9), textcoords="offset points", ha="center", fontsize=8)
-    path = [_cloud(axes, results.named("p6_integrate", f"{step}-"), PALE if step != "cutoff" else ACCENT, "D", label) for step, label in CHAIN.items()]
+            axes.annotate(
+                f"ANN, {slot}, dense",
+                (dense.mean / 1000, 100 * ann.mean),
+                xytext=(0, 9),
+                textcoords="offset points",
+                ha="center",
+                fontsize=8,
+            )
+    path = [
+        _cloud(axes, results.named("p6_integrate", f"{step}-"), PALE if step != "cutoff" else ACCENT, "D", label)
+        for step, label in CHAIN.items()
+    ]
     points = [point for point in path if point]
-    for begin, end in zip(points, points[1:], strict=False):
+    for begin, end in pairwise(points):
         axes.annotate("", end, begin, arrowprops={"arrowstyle": "->", "color": INK, "shrinkA": 7, "shrinkB": 7, "linewidth": 0.9})
-    axes.set(xscale="log", title="accuracy against energy", xlabel="arithmetic energy per sample, nJ, logarithmic", ylabel="test accuracy, %")
+    axes.set(
+        xscale="log", title="accuracy against energy", xlabel="arithmetic energy per sample, nJ, logarithmic", ylabel="test accuracy, %"
+    )
     axes.margins(x=0.12, y=0.18)
     snn, ann = (results.value(STAGE, "cost/energy_pj", f"{family}-frames/") for family in FAMILIES)
     text = "Left is cheaper, up is better; large marks are means with one standard deviation, small ones are seeds."
@@ -96,7 +121,9 @@ def _scatter(results: Results) -> Drawing:
         text += f" On frames, P1's SNN spends {decimal(ratio)} times the energy of a twin that skips zeros"
         text += ": without further techniques it saves nothing." if ratio >= 1 else "."
     text += " Diamonds are P6's steps." if points else " P6's steps are not there yet."
-    return Drawing(name="energy", figure=figure, alt="Test accuracy against arithmetic energy of every network, logarithmic energy axis", reading=text)
+    return Drawing(
+        name="energy", figure=figure, alt="Test accuracy against arithmetic energy of every network, logarithmic energy axis", reading=text
+    )
 
 
 def _cloud(axes: Axes, runs: list[Run], colour: str, marker: str, label: str) -> tuple[float, float] | None:
@@ -117,12 +144,22 @@ def _layers(results: Results) -> Drawing:
         runs = [run.curves.get("cost/layer_spike_rate", []) for run in results.named(STAGE, f"sew_resnet-{slot}-")]
         for curve in runs:
             if curve:
-                ax.plot([step + 1 for step, _ in curve], [value for _, value in curve], "o-", color=ACCENT, linewidth=0.8, markersize=3.5, alpha=0.7)
+                ax.plot(
+                    [step + 1 for step, _ in curve],
+                    [value for _, value in curve],
+                    "o-",
+                    color=ACCENT,
+                    linewidth=0.8,
+                    markersize=3.5,
+                    alpha=0.7,
+                )
         ax.set(title=f"spike rate by layer, {slot}", xlabel="neuron layer, input to output")
     axes[0].set_ylabel("spikes per neuron and step")
     axes[0].set_ylim(bottom=0)
     text = "; ".join(
-        f"on {slot} {spread(rate, 3)} on average" for slot in SLOTS if (rate := results.value(STAGE, "cost/spike_rate", f"sew_resnet-{slot}/"))
+        f"on {slot} {spread(rate, 3)} on average"
+        for slot in SLOTS
+        if (rate := results.value(STAGE, "cost/spike_rate", f"sew_resnet-{slot}/"))
     )
     return Drawing(
         name="layers",

@@ -1,9 +1,10 @@
 """P8: the liquid state machine, and what is known about reproducibility so far."""
 
-from snn5.report._parts import Missing, Part
+from snn5.report._parts import Part
 from snn5.report._results import Results
+from snn5.report.sections import _liquid, _seeds
 
 
 def parts(results: Results) -> list[Part]:
-    """P8.1 and P8.4."""
-    return [Missing(title="The liquid state machine", reason="p8_lsm has not run")]
+    """P8.1, then P8.4."""
+    return [*_liquid.parts(results), *_seeds.parts(results)]

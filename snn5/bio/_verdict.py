@@ -1,0 +1,43 @@
+"""What all seeds of P8.1 say together, against what is claimed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from snn5.bio._tasks import EASY, HARD
+from snn5.record import Run
+from snn5.statistics import summarise
+
+
+def verdict(groups: Mapping[str, Sequence[Run]], again: Run, *, target: float) -> tuple[dict[str, float], list[dict[str, Any]]]:
+    """Means over seeds and the claims.
+
+    Args:
+        groups: runs by group, one per seed: `events`, `events_gain0`, `order_easy`, `order_hard`, `order_hard_gain0`, any others.
+        again: the first run of `events` made a second time.
+        target: least accuracy on the recordings.
+
+    Returns:
+        Summary figures (`<group>/...`; `verdict/...`: 1 met, 0 missed) and the claims as rows for the report.
+    """
+    summary: dict[str, float] = {}
+    for group, runs in groups.items():
+        summary |= summarise(runs, prefix=f"{group}/")
+    first = groups["events"][0]
+    same = first.metrics == again.metrics and first.details["sha256"] == again.details["sha256"]
+    recurrence = summary["order_hard/test/acc"] - summary["order_hard_gain0/test/acc"]
+    summary["compare/acc_of_recurrence"] = recurrence
+    claims = [  # name, text, measured, +1 at least / -1 at most, limit
+        ("deterministic", "same seed, other batches: same spikes, states, read-out and predictions", float(same), 1, 1.0),
+        ("accuracy", "accuracy on the recordings", summary["events/test/acc"], 1, target),
+        ("order", "accuracy on the easy order task", summary["order_easy/test/acc"], 1, 0.95),
+        ("counts", "accuracy of input counts on it, chance + 5 points", summary["order_easy/test/acc_input_counts"], -1, 1 / EASY.classes + 0.05),
+        ("reversal", "accuracy on the hard order task played backwards, chance + 5 points", summary["order_hard/test/acc_reversed"], -1, 1 / HARD.classes + 0.05),
+        ("recurrence", "accuracy that recurrence adds on the hard order task, whole-window counts", recurrence, 1, 0.2),
+    ]  # fmt: skip
+    rows = [
+        {"name": name, "claim": text, "measured": measured, "limit": limit, "at_least": sign > 0, "met": sign * (measured - limit) >= 0}
+        for name, text, measured, sign, limit in claims
+    ]
+    summary |= {f"verdict/{row['name']}": float(row["met"]) for row in rows}
+    summary["verdict/all"] = float(all(row["met"] for row in rows))
+    return summary, rows

@@ -1,0 +1,46 @@
+"""From records to files: `roadmap.html` and a PNG per figure."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from snn5.files import write_bytes
+from snn5.record import Record, Run
+from snn5.report._html import page
+from snn5.report._parts import Drawing
+from snn5.report._results import Results
+from snn5.report._style import png, styled
+from snn5.report._targets import targets
+from snn5.report._tasks import TASKS
+from snn5.report.sections import SECTIONS
+
+PAGE = "roadmap.html"
+
+
+def build(results: Results) -> dict[str, bytes]:
+    """All files of the report by name; equal records give equal bytes."""
+    with styled():
+        sections = {phase: parts(results) for phase, parts in SECTIONS.items()}
+        drawings = [part for parts in sections.values() for part in parts if isinstance(part, Drawing)]
+        files = {f"{drawing.name}.png": png(drawing.figure) for drawing in drawings}
+        return {PAGE: page(results, sections).encode(), **files}
+
+
+def write(files: Mapping[str, bytes], folder: Path) -> None:
+    """Make `folder` hold `files` and nothing else."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.iterdir():
+        if old.name not in files and old.is_file():
+            old.unlink()
+    for name, data in files.items():
+        write_bytes(folder / name, data)
+
+
+def record_of(results: Results) -> Record:
+    """The verdicts in numbers: how many tasks are in which state, which targets are reached, and the state of each task."""
+    states = {task.id: task.state(results) for task in TASKS}
+    summary = {
+        f"tasks/{state.replace(' ', '_')}": float(list(states.values()).count(state)) for state in ("measured", "partly", "not there yet")
+    }
+    summary |= {f"target/{t.number}_reached": float(t.verdict == "reached") for t in targets(results)}
+    runs = {task.id: Run(params={"title": task.title, "state": states[task.id]}) for task in TASKS}
+    return Record(summary=summary, runs=runs)
