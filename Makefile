@@ -25,4 +25,4 @@ publish: install   ## copy the report's figures to where git keeps them
 install:
 	@tools/setup.sh
 clean:
-	rm -rf .venv .cache .mlflow .prefect data reports
+	rm -rf .venv .cache .mlflow .prefect data reports   # DVC's cache stays

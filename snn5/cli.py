@@ -127,7 +127,7 @@ def verify(
     for folder in folders or [find_root() / "data" / "p7_data" / slot for slot in datasets.SLOTS]:
         wrong = datasets.verify(folder)
         findings += wrong
-        typer.echo(f"{folder}: {'all is well' if not wrong else f'{len(wrong)} findings'}")
+        typer.echo(f"{folder}: {'something is wrong' if wrong else 'all is well'}")
     if findings:
         raise UserError("\n".join(findings))
 

@@ -267,7 +267,7 @@ def parse(cls: type, raw: Any, where: str) -> Any:
     hints, known = get_type_hints(cls), {f.name: f for f in fields(cls)}
     for key in raw:
         if key not in known:
-            raise unknown("key", f"{where}.{key}" if ":" in where else str(key), known, f"in {where}; remove it or correct its name")
+            raise unknown("key", str(key), known, f"in {where}; remove it or correct its name")
     values = {}
     for name, spec in known.items():
         place = f"{where}: {name}" if where.endswith(".yaml") else f"{where}.{name}"

@@ -70,7 +70,7 @@ def load(folder: str | Path) -> Record:
                 record.runs[row["run"]].curves.setdefault(row["name"], []).append((int(row["step"]), float(row["value"])))
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} is missing; make it with `dvc repro`") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{folder} holds no record of a stage ({error!r}); delete it and run `dvc repro`") from error
     return record
 

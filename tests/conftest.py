@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 # Before anything imports torch, Prefect or MLflow: they read these once.
-os.environ |= {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")}
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 os.environ |= {"SNN5_TRACKING": "off", "PREFECT_LOGGING_TO_API_ENABLED": "false", "MPLBACKEND": "Agg"}
 for _name in ("PREFECT_API_URL", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "SNN5_TRIGGER", "SNN5_WORKERS", "DVC_STAGE", "DVC_ROOT"):
     os.environ.pop(_name, None)

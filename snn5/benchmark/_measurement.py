@@ -10,7 +10,7 @@ from snn5.errors import UserError
 
 # How an accuracy came about -> the metric that may carry it, `<split>/…`. "Best epoch on test" has no entry: it is never reported.
 PROTOCOLS = {
-    "val_selected": "test/acc",  # weights of the epoch that was best on validation
+    "val_selected": "test/acc",  # epoch and settings chosen on validation or fixed beforehand, never on test
     "last_epoch": "test/acc_last",  # weights of the last epoch
     "validation": "val/acc",
 }

@@ -27,6 +27,7 @@ nav { margin: 2rem 0 0; display: flex; flex-wrap: wrap; gap: .3rem 1.3rem; font-
 .card ul { margin: 0; padding: 0; list-style: none; font-size: .84rem; color: var(--soft); } .card li { margin-top: .35rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .86rem; font-variant-numeric: tabular-nums; margin: .4rem 0 .3rem; }
+table.narrow { width: auto; min-width: 22rem; }
 caption { text-align: left; font-weight: 650; font-size: 1rem; padding: 1.6rem 0 .4rem; }
 th { font-weight: 500; color: var(--soft); text-align: right; vertical-align: bottom; padding: .35rem .6rem;
   border-bottom: 1px solid var(--soft); line-height: 1.3; }

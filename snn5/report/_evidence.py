@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from snn5.report._results import Results
 from snn5.report._tasks import Task
-from snn5.report._text import accuracy, decimal, fraction, percent, signed, whole
+from snn5.report._text import accuracy, decimal, fraction, signed, whole, with_unit
 
 
 def evidence(task: Task, results: Results) -> str:
@@ -26,8 +26,14 @@ def _neurons(r: Results) -> str:
     n, count = r.samples("p2_neurons"), len({run.params["seed"] for _, run in r.runs("p2_neurons")})
     return (
         f"a bad initial time constant costs PLIF {100 * lost['plif']:.1f} points of test accuracy, LIF {100 * lost['lif']:.1f} "
-        f"(n = {n}, {count} seeds)"
+        f"(n = {n}, {count} seeds); claim {'met' if insensitive(r) else 'missed'}"
     )
+
+
+def insensitive(r: Results) -> bool:
+    """P2.1's claim: from a bad start PLIF loses at most 5 points, and less than LIF."""
+    plif, lif = (r.number("p2_neurons", f"{neuron}/acc_lost_to_tau0") for neuron in ("plif", "lif"))
+    return plif is not None and lif is not None and plif <= 0.05 and plif < lif
 
 
 def _coding(r: Results) -> str:
@@ -36,7 +42,7 @@ def _coding(r: Results) -> str:
     met = "claim met" if r.number("p2_coding", "verdict/all") else "claim missed"
     if ttfs is None or rate is None or ratio is None:
         return met
-    return f"{accuracy(ttfs, r.samples('p2_coding'))} against {percent(rate)} % of the rate code, at {ratio:.2f} of its SynOps; {met}"
+    return f"{accuracy(ttfs, r.samples('p2_coding'))} against {with_unit(rate)} of the rate code, at {ratio:.2f} of its SynOps; {met}"
 
 
 def _tuning(r: Results) -> str:

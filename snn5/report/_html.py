@@ -123,9 +123,10 @@ def _table(table: Table) -> str:
 
     marks = [' class="marked"' if i == table.marked else "" for i in range(len(table.rows))]
     rows = "".join(f"<tr{mark}>{cells('td', row)}</tr>" for mark, row in zip(marks, table.rows, strict=True))
+    narrow = ' class="narrow"' if len(table.columns) <= 3 else ""
     note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
     return (
-        f'<div class="scroll"><table><caption>{escape(table.title)}</caption><thead><tr>{cells("th", table.columns)}</tr></thead>'
+        f'<div class="scroll"><table{narrow}><caption>{escape(table.title)}</caption><thead><tr>{cells("th", table.columns)}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>{note}"
     )
 
@@ -137,7 +138,7 @@ def _method() -> str:
         "Seeds share one split of the data: ± says how far training varies, not how far another test set would.",
         "Energy is a convention for comparing networks (FP32 at 45 nm, Horowitz 2014), not a measurement of a chip. A multiply-accumulate "
         "costs 4.6 pJ, an addition 0.9 pJ; the figure with memory adds an access for every operand, on both sides.",
-        f"Equal accuracy means: at most {EQUAL_POINTS:.1f} points below the ANN. The dense ANN multiplies its zeros, as most hardware does; "
+        f"Equal accuracy means: at most {EQUAL_POINTS:.1f} points below the ANN. The dense ANN multiplies its zeros, as most chips do; "
         "the zero-skipping ANN does not, and is the harder rival.",
         "“Partly” means that the figure is there and the roadmap asks for more, named in the row. “Not there yet” means that no stage "
         "measures it.",

@@ -10,6 +10,7 @@ import matplotlib as mpl
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 INK, SOFT, LINE = "#22262b", "#6f7780", "#d5d9dd"
 ACCENT, PALE = "#0f5f8a", "#9cc3d9"  # spiking networks; their weaker companions
@@ -65,10 +66,28 @@ def canvas(
 ) -> tuple[Figure, list[Axes]]:
     """An empty figure of `rows` x `columns` axes, row by row; `share` joins the axes of a row (y) and of a column (x)."""
     figure = Figure(figsize=(WIDTH, height))
+    figure.set_layout_engine("constrained", wspace=0.06)  # the last tick of one panel and the first of the next need room
     axes = figure.subplots(
         rows, columns, squeeze=False, width_ratios=widths, sharex="col" if share else "none", sharey="row" if share else "none"
     )
     return figure, list(axes.flat)
+
+
+def whole_ticks(axes: Axes) -> None:
+    """Ticks at whole numbers only, for epochs and layers."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def log_ticks(axes: Axes, lowest: float, highest: float) -> None:
+    """A logarithmic x axis around `lowest` .. `highest`, with plain numbers 1, 2, 5, 10 ... on it."""
+    steps = [m * 10.0**e for e in range(-4, 9) for m in (1, 2, 5)]
+    first = max((t for t in steps if t <= lowest / 1.15), default=lowest)
+    last = min((t for t in steps if t >= highest * 1.15), default=highest)
+    axes.set_xscale("log")
+    ticks = [t for t in steps if first <= t <= last]
+    axes.set_xticks(ticks, [f"{t:,.6g}".replace(",", "\u202f") for t in ticks])
+    axes.minorticks_off()
+    axes.set_xlim(first, last)
 
 
 def png(figure: Figure) -> bytes:

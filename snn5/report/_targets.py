@@ -6,7 +6,7 @@ from typing import Literal
 from scipy.stats import beta
 
 from snn5.report._results import Results, Value, measurement
-from snn5.report._text import accuracy, fraction, percent, seeds
+from snn5.report._text import accuracy, fraction, seeds, with_unit
 
 Verdict = Literal["reached", "not reached", "not measured yet", "not proved"]
 GOAL_ACCURACY = 0.95  # target 1, on CIFAR-10
@@ -72,7 +72,7 @@ def _accuracy(results: Results) -> Target:
             title="Accuracy",
             demand=demand,
             verdict=verdict,
-            figure=f"{percent(value)} %",
+            figure=f"{with_unit(value)}",
             notes=(f"CIFAR-10: {accuracy(value, n)}.",),
         )
     stage = "p1_train@sew_resnet-frames"
@@ -104,7 +104,7 @@ def _energy(results: Results) -> Target:
     n = results.samples("p6_integrate")
     notes = [
         "Arithmetic only, against an ANN that skips no zeros.",
-        f"Accuracy: SNN {accuracy(own, n)}, ANN {percent(ann)} %: {_equal(gap)}.",
+        f"Accuracy: SNN {accuracy(own, n)}, ANN {with_unit(ann)}: {_equal(gap)}.",
     ]
     skip, memory = results.value("p6_integrate", "cost/ratio_ann_zero_skip"), memory_ratio(results)
     if skip is not None:

@@ -143,6 +143,6 @@ TASKS = (
         title_ja="Bio Track 再現性の安定化",
         stage="p8_lsm",
         metric="verdict/deterministic",
-        lacks="no STDP to make deterministic; success rate over 59 seeds, causes of the spread and agreement of predictions are not measured",
+        lacks="no STDP to make deterministic; success rate over 59 seeds, causes of the spread and agreement are not measured",
     ),
 )

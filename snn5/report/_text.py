@@ -29,6 +29,11 @@ def percent(value: Value) -> str:
     return f"{100 * value.mean:.1f}{THIN}±{THIN}{100 * value.sd:.1f}"
 
 
+def with_unit(value: Value) -> str:
+    """98.3 ± 0.3 %."""
+    return f"{percent(value)}{THIN}%"
+
+
 def spread(value: Value, digits: int = 2, scale: float = 1.0) -> str:
     """Mean ± sd, both times `scale`."""
     return f"{decimal(value.mean * scale, digits)}{THIN}±{THIN}{decimal(value.sd * scale, digits)}"
@@ -39,7 +44,7 @@ def accuracy(value: Value | None, n: int | None) -> str:
     if value is None:
         return "not measured"
     size = "n unknown" if n is None else f"n = {whole(n)}"
-    return f"{percent(value)} % ({size}, {seeds(value.seeds)})"
+    return f"{with_unit(value)} ({size}, {seeds(value.seeds)})"
 
 
 def seeds(count: int) -> str:

@@ -57,7 +57,7 @@ def run(stage: Stage) -> Record:
         ann = measure(checkpoint.load(twins[seed].file), splits.test, seed=seed, protocol="val_selected")
         found = {"ann": ann}
         for step, made in zip(STEPS, (start, sparse, final), strict=True):
-            # One protocol for all rows of the table: the weights are never chosen on test.
+            # One protocol for all rows: tuned has the epoch best on validation, sparse the last of a run whose strength validation chose.
             found[step] = compare(measure(made, splits.test, seed=seed, protocol="val_selected"), ann)
         return final, found
 

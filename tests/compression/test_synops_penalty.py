@@ -43,7 +43,7 @@ def omega(model: nn.Module, s_TNCHW: Tensor) -> Tensor:
 
 
 def image(*rows: list[float]) -> Tensor:
-    return torch.tensor(rows)[None, None, None]
+    return torch.tensor(rows, dtype=torch.float32)[None, None, None]
 
 
 # --- by hand: with padding 1 a corner meets 4 of the 9 weights, an edge 6, the centre 9: 4*4 + 4*6 + 9 = 49 products in all
@@ -169,9 +169,9 @@ def start(data: tuple[Samples, Samples]) -> Checkpoint:
     return of(model, card).after(Transform(name="train"))
 
 
-def thinned(start: Checkpoint, data: tuple[Samples, Samples], strength: float, **more: Any) -> tuple[Checkpoint, Fit]:
+def thinned(start: Checkpoint, data: tuple[Samples, Samples], strength: float, lr: float = 4e-3, **more: Any) -> tuple[Checkpoint, Fit]:
     generator = torch.Generator().manual_seed(1)
-    return sparsify(start, *data, SETTINGS, strength=strength, generator=generator, **more)
+    return sparsify(start, *data, replace(SETTINGS, lr=lr), strength=strength, generator=generator, **more)
 
 
 def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
@@ -186,9 +186,7 @@ def test_strength_0_is_plain_fine_tuning_bit_for_bit(start: Checkpoint, data: tu
     assert not same(sparse.state, thinned(start, data, 0.5)[0].state)
 
 
-def test_the_penalty_itself_vanishes_with_its_strength(
-    monkeypatch: pytest.MonkeyPatch, start: Checkpoint, data: tuple[Samples, Samples]
-) -> None:
+def test_the_penalty_itself_vanishes_with_its_strength(start: Checkpoint, data: tuple[Samples, Samples]) -> None:
     """Not only is it left out at 0: hooks that watch change no bit, so a penalty of weight 1e-30 gives the same weights."""
     assert same(thinned(start, data, 0.0)[0].state, thinned(start, data, 1e-30)[0].state)
 
@@ -196,7 +194,7 @@ def test_the_penalty_itself_vanishes_with_its_strength(
 def test_more_strength_fewer_operations(start: Checkpoint, data: tuple[Samples, Samples]) -> None:
     """Spec P4.1 test 3: measured operations do not rise (to 2 %) with the strength, and clearly fall over the sweep."""
     x_TNCHW, _ = data[1].batch(torch.arange(len(data[1])))
-    synops = [count_operations(thinned(start, data, s)[0].build(), x_TNCHW).total("acs") for s in (0.0, 1.0, 4.0)]
+    synops = [count_operations(thinned(start, data, s, lr=2e-2)[0].build(), x_TNCHW).total("acs") for s in (0.0, 1.0, 6.0)]
     assert all(b <= 1.02 * a for a, b in zip(synops, synops[1:], strict=False))
     assert synops[-1] < 0.8 * synops[0]
 

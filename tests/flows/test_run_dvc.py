@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import dvc
 from prefect import flow
+from toy_pipeline import dvc
 
 from flows import _dvc
 from flows._dvc import Graph, StageFailed, read_graph, repro, stale

@@ -6,8 +6,9 @@ from matplotlib.axes import Axes
 
 from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results, Value
-from snn5.report._style import ACCENT, GREY, INK, SOFT, canvas
+from snn5.report._style import ACCENT, GREY, INK, SOFT, canvas, log_ticks
 from snn5.report._text import decimal, percent, spread
+from snn5.report.sections import _claims
 
 STAGE = "p2_coding"
 _RATIOS = {
@@ -26,6 +27,8 @@ def parts(results: Results) -> list[Part]:
     if record is None:
         return [Missing(title="Time-to-first-spike against rate coding", reason=f"{STAGE} has not run")]
     found: list[Part] = [_table(results), _ratios(results)]
+    if record.details.get("claims"):
+        found.append(_claims.table(record.details["claims"]))
     rasters = record.details.get("raster") or {}
     if all(rasters.get(code) for code in ("rate", "ttfs")):
         found.append(_raster(rasters))
@@ -37,27 +40,23 @@ def parts(results: Results) -> list[Part]:
 def _table(results: Results) -> Table:
     def cell(code: str, name: str, digits: int) -> str:
         value = results.value(STAGE, name, f"{code}/")
-        return "–" if value is None else spread(value, digits)
+        return "–" if value is None else spread(value, digits, 1e-3 if name == "cost/synops" else 1.0)
 
     rows = []
     for code, name in _CODES.items():
         value = results.value(STAGE, "test/acc", f"{code}/")
         if value is not None:
-            figures = [cell(code, f"cost/{key}", digits) for key, digits in (("synops", 0), ("spikes_per_neuron", 2), ("latency_steps", 0))]
+            figures = [cell(code, f"cost/{key}", digits) for key, digits in (("synops", 1), ("spikes_per_neuron", 2), ("latency_steps", 0))]
             rows.append([name, percent(value), *figures, str(results.samples(STAGE) or ""), str(value.seeds)])
-    record = results.get(STAGE)
-    claims = record.details.get("claims", []) if record else []
-    said = "; ".join(f"{c['claim']} {c['limit']:g}: {c['measured']:.3g}, {'met' if c['met'] else 'missed'}" for c in claims)
     return Table(
         title="One network, three codes, equal T and training",
-        columns=("code", "test accuracy, %", "SynOps per sample", "spikes per hidden neuron", "steps to the answer", "n", "seeds"),
+        columns=("code", "test accuracy, %", "SynOps, thousands", "spikes per hidden neuron", "steps to the answer", "n", "seeds"),
         rows=rows,
-        note=f"The claims: {said}." if said else "",
     )
 
 
 def _ratios(results: Results) -> Drawing:
-    figure, (axes,) = canvas(2.3)
+    figure, (axes,) = canvas(2.5)
     shown: dict[str, Value] = {}
     for key, label in _RATIOS.items():
         mean, sd = (results.number(STAGE, f"compare/{key}_ratio{end}") for end in ("", "_sd"))
@@ -66,26 +65,15 @@ def _ratios(results: Results) -> Drawing:
     for place, value in enumerate(reversed(shown.values())):
         axes.plot([1, value.mean], [place, place], color=ACCENT, linewidth=1.2, alpha=0.5)
         axes.errorbar(value.mean, place, xerr=value.sd, fmt="o", color=ACCENT, markersize=5)
-        side = "left" if value.mean >= 1 else "right"
-        axes.annotate(
-            decimal(value.mean),
-            (value.mean, place),
-            xytext=(8 if side == "left" else -8, 0),
-            textcoords="offset points",
-            ha=side,
-            va="center",
-        )
+        axes.annotate(decimal(value.mean), (value.mean, place), xytext=(0, 6), textcoords="offset points", ha="center", fontsize=8)
     axes.axvline(1, color=INK, linewidth=0.9)
-    axes.set(xscale="log", title="TTFS over rate; left of 1 is less", yticks=range(len(shown)), ylim=(-0.6, len(shown) - 0.4))
+    axes.set(title="TTFS over rate; left of 1 is less", yticks=range(len(shown)), ylim=(-0.6, len(shown) - 0.4))
     axes.set_yticklabels(list(reversed(shown)), color=INK)
-    lowest, highest = min([0.5, *(v.mean for v in shown.values())]), max([2.0, *(v.mean for v in shown.values())])
-    ticks = [t for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if lowest / 2.5 <= t <= highest * 2.5]
-    axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
-    axes.minorticks_off()
-    axes.set_xlim(ticks[0], ticks[-1])
+    means = [value.mean for value in shown.values()]
+    log_ticks(axes, min([0.5, *means]), max([2.0, *means]))
     axes.grid(axis="y", visible=False)
     loss, half = (results.number(STAGE, f"compare/acc_loss_to_rate{end}") for end in ("", "_ci95"))
-    text = "" if loss is None else f" It loses {100 * loss:.1f} points of accuracy to the rate code"
+    text = "" if loss is None else f" It {'loses' if loss >= 0 else 'gains'} {100 * abs(loss):.1f} points of accuracy against the rate code"
     text += "" if loss is None or half is None else f" (95 % interval ± {100 * half:.1f}, paired over seeds)"
     less, slower = shown.get("SynOps"), shown.get("steps to the answer")
     head = f"TTFS needs {decimal(less.mean)} of the rate code's SynOps" if less else "The ratios of TTFS to the rate code"

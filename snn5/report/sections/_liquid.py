@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results
 from snn5.report._style import ACCENT, GREY, INK, canvas
-from snn5.report._text import percent, spread
+from snn5.report._text import percent, signed, spread
+from snn5.report.sections import _claims
 
 STAGE = "p8_lsm"
 _CHANCE = {"events": 1 / 10, "order_easy": 1 / 4, "order_hard": 1 / 6}
@@ -33,7 +34,7 @@ def parts(results: Results) -> list[Part]:
         return [Missing(title="The liquid state machine", reason=f"{STAGE} has not run")]
     found: list[Part] = [_variants(results), _costs(results)]
     if record.details.get("claims"):
-        found.append(_claims(record.details["claims"]))
+        found.append(_claims.table(record.details["claims"]))
     raster = next((run.details["raster"] for run in results.named(STAGE, "events-") if run.details.get("raster", {}).get("points")), None)
     if raster is None:
         found.append(Missing(title="Spike raster of the liquid", reason=f"{STAGE} recorded no raster"))
@@ -89,10 +90,11 @@ def _reading(results: Results) -> str:
     if events and bins:
         gap = sum(events) / len(events) - bins[0]
         verb = "beats" if gap > 0 else "does not beat"
-        text = f"On events the liquid {verb} a read-out of the plain input in the same bins ({gap:+.1f} points). ".replace("-", "−")
+        text = f"On events the liquid {verb} a read-out of the plain input in the same bins ({signed(gap)} points). "
     gain = results.number(STAGE, "compare/acc_of_recurrence")
     if gain is not None:
-        text += f"Where only the order of spikes tells the classes apart and the read-out sees one bin, recurrence adds {100 * gain:.1f} points. "
+        text += "Where only the order of spikes tells the classes apart and the read-out sees one bin, "
+        text += f"recurrence adds {100 * gain:.1f} points. "
     return text + "Strokes are seeds."
 
 
@@ -104,22 +106,14 @@ def _costs(results: Results) -> Table:
             results.value(STAGE, name, f"{group}/") for name in ("test/acc", "cost/spike_rate", "cost/synops", "cost/readout_macs")
         )
         if accuracy is not None:
-            figures = [spread(rate, 4) if rate else "–", spread(synops, 0) if synops else "–", spread(macs, 0) if macs else "–"]
+            figures = [spread(rate, 4) if rate else "–", spread(synops, 1, 1e-3) if synops else "–", spread(macs, 0) if macs else "–"]
             rows.append([group, percent(accuracy), *figures, str(results.samples(STAGE, f"{group}-") or ""), str(accuracy.seeds)])
     return Table(
         title="Every variant and what it costs",
-        columns=("variant", "test accuracy, %", "spikes per neuron and step", "SynOps per sample", "read-out MACs", "n", "seeds"),
+        columns=("variant", "test accuracy, %", "spikes per neuron and step", "SynOps, thousands", "read-out MACs", "n", "seeds"),
         rows=rows,
         note="gain0: without recurrence; theta: with a higher resting threshold, fewer spikes. Seeds draw the wiring.",
     )
-
-
-def _claims(claims: list[dict[str, Any]]) -> Table:
-    rows = [
-        [c["claim"], f"{'≥' if c.get('at_least') else '≤'} {c['limit']:.3g}", f"{c['measured']:.3g}", "met" if c["met"] else "missed"]
-        for c in claims
-    ]
-    return Table(title="Claims", columns=("claim", "demand", "measured", "verdict"), rows=rows)
 
 
 def _raster(raster: dict[str, Any]) -> Drawing:
@@ -131,7 +125,7 @@ def _raster(raster: dict[str, Any]) -> Drawing:
         name="liquid_raster",
         figure=figure,
         alt="Spikes of the liquid's neurons over time for one test sample",
-        reading=f"One test sample, a {raster.get('label', '?')}: {len(points)} spikes of {neurons} neurons, as the camera moves three times.",
+        reading=f"One test sample, a {raster.get('label', '?')}: {len(points)} spikes of {neurons} neurons.",
     )
 
 

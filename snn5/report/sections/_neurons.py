@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from snn5.report._evidence import insensitive
 from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results, Value
-from snn5.report._style import ACCENT, GREY, INK, PALE, canvas
-from snn5.report._text import percent, spread
+from snn5.report._style import ACCENT, GREY, INK, PALE, canvas, whole_ticks
+from snn5.report._text import percent, spread, with_unit
 from snn5.statistics import mean_sd
 
 STAGE = "p2_neurons"
@@ -48,6 +49,8 @@ def _figure(results: Results, variants: list[tuple[str, float]]) -> Drawing:
             left.plot([i + 1 for i in steps], mean, dash, color=colour, label=f"{neuron.upper()}, τ₀ = {tau:g}")
     left.set(title="validation accuracy, mean over seeds", xlabel="epoch", ylabel="%", ylim=(0, 101))
     left.legend(loc="center right")
+    whole_ticks(left)
+    whole_ticks(right)
     names = {name for _, run in results.runs(STAGE, neuron="plif") for name in run.details.get("tau", {})}
     layers = {name: place for place, name in enumerate(sorted(names, key=_depth))}
     for place, tau in enumerate(sorted({tau for _, tau in variants})):
@@ -78,11 +81,10 @@ def _depth(name: str) -> tuple[object, ...]:
 def _reading(results: Results, variants: list[tuple[str, float]]) -> str:
     worst = max(tau for _, tau in variants)
     found: dict[str, Value | None] = {neuron: results.value(STAGE, "test/acc", f"{neuron}-tau{worst:g}/") for neuron in ("plif", "lif")}
-    lost = results.number(STAGE, "plif/acc_lost_to_tau0") or 0.0
     plif, lif = found["plif"], found["lif"]
     if plif is None or lif is None:
         return "Only one of the two neurons was trained."
-    start = f"From τ₀ = {worst:g}, PLIF reaches {percent(plif)} % and LIF {percent(lif)} %"
-    if lost <= 0.05 and plif.mean > lif.mean:
+    start = f"From τ₀ = {worst:g}, PLIF reaches {with_unit(plif)} and LIF {with_unit(lif)}"
+    if insensitive(results):
         return f"{start}: the claim holds here, learning τ makes up for a bad start."
     return f"{start}: the claim that PLIF does not mind a bad start does not hold here."

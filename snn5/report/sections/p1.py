@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from snn5.record import Run
 from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results
-from snn5.report._style import ACCENT, GREY, canvas
+from snn5.report._style import ACCENT, GREY, canvas, whole_ticks
 from snn5.report._text import percent, spread, whole
 from snn5.statistics import mean_sd
 
@@ -57,6 +57,7 @@ def _curves(results: Results, there: list[tuple[str, str]]) -> Drawing:
             _lines(upper, runs, "val/acc", family, 100)
             _lines(lower, runs, "train/loss", family, 1)
         lower.set_xlabel("epoch")
+        whole_ticks(lower)
     axes[0].set_ylabel("validation accuracy, %")
     axes[2].set_ylabel("training loss")
     axes[0].set_ylim(top=101)

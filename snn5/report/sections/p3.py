@@ -4,8 +4,8 @@ from typing import Any
 
 from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results, Value, measurement
-from snn5.report._style import ACCENT, GREY, INK, canvas
-from snn5.report._text import decimal, percent, whole
+from snn5.report._style import ACCENT, GREY, INK, canvas, whole_ticks
+from snn5.report._text import decimal, whole, with_unit
 
 STAGE = "p3_tune"
 
@@ -33,13 +33,14 @@ def _figure(results: Results, best: str) -> Drawing:
         handles.setdefault(text, handle)
     axes.legend(handles.values(), handles.keys(), loc="lower right")
     axes.set(title="validation accuracy of every trial", xlabel="epoch", ylabel="%", ylim=(0, 101))
+    whole_ticks(axes)
     spent, full = (results.number(STAGE, f"study/{key}") or 0.0 for key in ("epochs", "epochs_unpruned"))
     found = results.value(STAGE, "test/acc")
     before = _before(results)
     text = f"The search trained {whole(spent)} of the {whole(full)} epochs that all trials in full length would have taken."
     if found:
-        text += f" Its best point, trained anew, answers {percent(found)} % on test"
-        text += f"; P1's settings give {percent(before)} %." if before else "."
+        text += f" Its best point, trained anew, answers {with_unit(found)} on test"
+        text += f"; P1's settings give {with_unit(before)}." if before else "."
     return Drawing(name="tuning", figure=figure, alt="Validation accuracy over epochs of every trial of the search", reading=text)
 
 
@@ -54,7 +55,7 @@ def _table(results: Results) -> Table:
     record = results.get(STAGE)
     point = record.details.get("point", {}) if record else {}
     found = results.value(STAGE, "test/acc")
-    accuracy = f"{percent(found)} % test accuracy (n = {results.samples(STAGE)}, {found.seeds} seeds)" if found else ""
+    accuracy = f"{with_unit(found)} test accuracy (n = {results.samples(STAGE)}, {found.seeds} seeds)" if found else ""
     rows = [[str(name), _setting(value)] for name, value in sorted(point.items())]
     note = f"The study sees training and validation samples only. With this point: {accuracy}."
     return Table(title="The best point", columns=("setting", "value"), rows=rows, note=note)

@@ -3,7 +3,7 @@
 from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results
 from snn5.report._style import ACCENT, GREY, INK, canvas
-from snn5.report._text import decimal, percent, spread
+from snn5.report._text import decimal, percent, spread, with_unit
 
 STAGE, ACCURACY = "p4_sparsify", "test/acc_last"
 
@@ -29,7 +29,7 @@ def _table(results: Results, strengths: list[float], chosen: float | None) -> Ta
                 f"{strength:g}",
                 percent(val) if val else "–",
                 percent(test) if test else "–",
-                spread(synops, 0) if synops else "–",
+                spread(synops, 1, 1e-3) if synops else "–",
                 spread(rate, 3) if rate else "–",
                 spread(energy, 1, 1e-3) if energy else "–",
                 str(results.samples(STAGE) or ""),
@@ -42,7 +42,7 @@ def _table(results: Results, strengths: list[float], chosen: float | None) -> Ta
             "strength λ",
             "val accuracy, %",
             "test accuracy, %",
-            "SynOps per sample",
+            "SynOps, thousands",
             "spikes per neuron and step",
             "energy, nJ",
             "n",
@@ -85,6 +85,7 @@ def _figure(results: Results, strengths: list[float], chosen: float | None) -> D
     if means:
         axes.plot(*zip(*means, strict=True), color=INK, linewidth=0.9, zorder=1)
     axes.set(title="accuracy against synaptic operations", xlabel="SynOps per sample, thousands", ylabel="test accuracy, %")
+    axes.margins(x=0.1)
     axes.set_xlim(left=0)
     axes.margins(y=0.25)
     ratio = results.number(STAGE, "cost/synops_ratio")
@@ -92,7 +93,7 @@ def _figure(results: Results, strengths: list[float], chosen: float | None) -> D
     text = "The stronger the penalty, the fewer operations."
     if ratio is not None and before and after:
         text = f"The chosen penalty leaves {decimal(ratio)} of the operations; "
-        text += f"test accuracy goes from {percent(before)} % to {percent(after)} %."
+        text += f"test accuracy goes from {with_unit(before)} to {with_unit(after)}."
     return Drawing(
         name="sparsity", figure=figure, alt="Test accuracy against synaptic operations for each strength of the penalty", reading=text
     )

@@ -31,7 +31,7 @@ def _table(results: Results) -> Table:
                 label,
                 percent(accuracy) if accuracy else "–",
                 spread(steps) if steps else "–",
-                spread(synops, 0) if synops else "–",
+                spread(synops, 1, 1e-3) if synops else "–",
                 spread(energy, 1, 1e-3) if energy else "–",
                 str(results.samples(STAGE) or ""),
                 str(accuracy.seeds if accuracy else ""),
@@ -45,7 +45,7 @@ def _table(results: Results) -> Table:
     )
     return Table(
         title="With and without the early exit",
-        columns=("run", "test accuracy, %", "mean steps", "SynOps per sample", "energy, nJ", "n", "seeds"),
+        columns=("run", "test accuracy, %", "mean steps", "SynOps, thousands", "energy, nJ", "n", "seeds"),
         rows=rows,
         note=note,
     )

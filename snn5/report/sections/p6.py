@@ -2,7 +2,7 @@
 
 from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results, Value, measurement
-from snn5.report._style import ACCENT, GREY, INK, PALE, canvas
+from snn5.report._style import ACCENT, GREY, INK, PALE, canvas, log_ticks
 from snn5.report._targets import memory_ratio
 from snn5.report._text import decimal, fraction, percent, spread
 
@@ -30,7 +30,7 @@ def _table(results: Results) -> Table:
                 label,
                 percent(accuracy) if accuracy else "–",
                 spread(steps) if steps else "–",
-                spread(synops, 0) if synops else "–",
+                spread(synops, 1, 1e-3) if synops else "–",
                 spread(energy, 1, 1e-3) if energy else "–",
                 *("–" if ratio is None else fraction(ratio.mean) for ratio in (dense, skip, memory)),
                 str(results.samples(STAGE) or ""),
@@ -43,7 +43,7 @@ def _table(results: Results) -> Table:
             "network",
             "test accuracy, %",
             "mean steps",
-            "SynOps per sample",
+            "SynOps, thousands",
             "energy, nJ",
             "of dense ANN",
             "of zero-skipping ANN",
@@ -66,6 +66,7 @@ def _figure(results: Results) -> Drawing:
         value = results.value(STAGE, "cost/energy_pj", f"{step}/")
         if value:
             shown.append((label, value, {"ann": GREY, "cutoff": ACCENT}.get(step, PALE)))
+    energies = [value.mean / 1000 for _, value, _ in shown]
     for place, (_, value, colour) in enumerate(reversed(shown)):
         x = value.mean / 1000
         axes.plot([x], [place], "o", color=colour, markersize=8)
@@ -84,7 +85,9 @@ def _figure(results: Results) -> Drawing:
         limit = goal * dense.mean / 1000
         axes.axvline(limit, color=INK, linewidth=1, linestyle="--")
         axes.annotate(f" target: 1/{1 / goal:.0f} of dense = {decimal(limit, 1)} nJ", (limit, len(shown) - 0.25), va="top", fontsize=8)
-        axes.set_xlim(left=limit / 2.2)
+        energies.append(limit)
+    if energies:
+        log_ticks(axes, min(energies), max(energies))
     axes.grid(axis="y", visible=False)
     return Drawing(
         name="integration",

@@ -1,20 +1,14 @@
 """P7: the data, what every network costs, and accuracy against energy."""
 
-from itertools import pairwise
-
-from matplotlib.axes import Axes
-
-from snn5.record import Run
 from snn5.report._parts import Drawing, Missing, Part, Table
-from snn5.report._results import Results, Value, measurement
-from snn5.report._style import ACCENT, GREY, INK, PALE, canvas
+from snn5.report._results import Results
+from snn5.report._style import ACCENT, canvas, whole_ticks
 from snn5.report._text import decimal, percent, spread, whole
-from snn5.report.sections.p6 import dense_energy
+from snn5.report.sections import _energy
 
 STAGE, SLOTS = "p7_benchmark", ("frames", "events")
 FAMILIES = {"sew_resnet": "SEW-ResNet", "ann_twin": "ANN twin"}
 _SIMULATED = " The events are those of a simulated moving camera, not a recording."
-CHAIN = {"tuned": "tuned", "sparse": "+ sparsity", "cutoff": "+ early exit"}
 
 
 def parts(results: Results) -> list[Part]:
@@ -22,7 +16,7 @@ def parts(results: Results) -> list[Part]:
     found: list[Part] = [_data(results)]
     if results.get(STAGE) is None:
         return [*found, Missing(title="The benchmark and accuracy against energy", reason=f"{STAGE} has not run")]
-    return [*found, _table(results), _scatter(results), _layers(results)]
+    return [*found, _table(results), _energy.drawing(results), _layers(results)]
 
 
 def _data(results: Results) -> Part:
@@ -54,17 +48,16 @@ def _table(results: Results) -> Table:
     for slot in SLOTS:
         for family, label in FAMILIES.items():
             prefix = f"{family}-{slot}/"
-            names = ("test/acc", "cost/synops", "cost/spike_rate", "cost/energy_pj", "cost/energy_memory_pj", "model/params_nnz")
-            accuracy, synops, rate, energy, memory, params = (results.value(STAGE, name, prefix) for name in names)
+            names = ("test/acc", "cost/synops", "cost/spike_rate", "cost/energy_pj", "cost/energy_memory_pj")
+            accuracy, synops, rate, energy, memory = (results.value(STAGE, name, prefix) for name in names)
             if accuracy is None:
                 continue
             figures = [
                 percent(accuracy),
-                spread(synops, 0) if synops else "–",
+                spread(synops, 1, 1e-3) if synops else "–",
                 spread(rate, 3) if rate else "–",
                 spread(energy, 1, 1e-3) if energy else "–",
                 spread(memory, 0, 1e-3) if memory else "–",
-                whole(params.mean) if params else "–",
             ]
             rows.append([label, slot, *figures, str(results.samples(STAGE) or ""), str(accuracy.seeds)])
     return Table(
@@ -73,11 +66,10 @@ def _table(results: Results) -> Table:
             "network",
             "data",
             "test accuracy, %",
-            "SynOps per sample",
+            "SynOps, thousands",
             "spikes per neuron and step",
             "arithmetic, nJ",
             "with memory, nJ",
-            "parameters ≠ 0",
             "n",
             "seeds",
         ),
@@ -85,57 +77,6 @@ def _table(results: Results) -> Table:
         left=2,
         note="SynOps are products that are not zero, the ANN's too. FP32 at 45 nm: 4.6 pJ a multiply-accumulate, 0.9 pJ an addition.",
     )
-
-
-def _scatter(results: Results) -> Drawing:
-    figure, (axes,) = canvas(4.0)
-    for slot, marker in (("frames", "o"), ("events", "s")):
-        for family, colour in (("sew_resnet", ACCENT), ("ann_twin", GREY)):
-            _cloud(axes, results.named(STAGE, f"{family}-{slot}-"), colour, marker, f"{'SNN' if family == 'sew_resnet' else 'ANN'}, {slot}")
-        dense, ann = dense_energy(results, f"ann_twin-{slot}-", STAGE), results.value(STAGE, "test/acc", f"ann_twin-{slot}/")
-        if dense and ann:
-            axes.plot(dense.mean / 1000, 100 * ann.mean, marker, color=GREY, markerfacecolor="white", markersize=8)
-            axes.annotate(
-                f"ANN, {slot}, dense",
-                (dense.mean / 1000, 100 * ann.mean),
-                xytext=(0, 9),
-                textcoords="offset points",
-                ha="center",
-                fontsize=8,
-            )
-    path = [
-        _cloud(axes, results.named("p6_integrate", f"{step}-"), PALE if step != "cutoff" else ACCENT, "D", label)
-        for step, label in CHAIN.items()
-    ]
-    points = [point for point in path if point]
-    for begin, end in pairwise(points):
-        axes.annotate("", end, begin, arrowprops={"arrowstyle": "->", "color": INK, "shrinkA": 7, "shrinkB": 7, "linewidth": 0.9})
-    axes.set(
-        xscale="log", title="accuracy against energy", xlabel="arithmetic energy per sample, nJ, logarithmic", ylabel="test accuracy, %"
-    )
-    axes.margins(x=0.12, y=0.18)
-    snn, ann = (results.value(STAGE, "cost/energy_pj", f"{family}-frames/") for family in FAMILIES)
-    text = "Left is cheaper, up is better; large marks are means with one standard deviation, small ones are seeds."
-    if snn and ann:
-        ratio = snn.mean / ann.mean
-        text += f" On frames, P1's SNN spends {decimal(ratio)} times the energy of a twin that skips zeros"
-        text += ": without further techniques it saves nothing." if ratio >= 1 else "."
-    text += " Diamonds are P6's steps." if points else " P6's steps are not there yet."
-    return Drawing(
-        name="energy", figure=figure, alt="Test accuracy against arithmetic energy of every network, logarithmic energy axis", reading=text
-    )
-
-
-def _cloud(axes: Axes, runs: list[Run], colour: str, marker: str, label: str) -> tuple[float, float] | None:
-    """Seeds small, their mean large with its spread; returns the mean."""
-    points = [(m["energy_pj"]["fp32"] / 1000, 100 * m["accuracy"]) for m in map(measurement, runs) if m]
-    if not points:
-        return None
-    axes.plot(*zip(*points, strict=True), marker, color=colour, markersize=2.6, alpha=0.7)
-    x, y = (Value.of(values) for values in zip(*points, strict=True))
-    axes.errorbar(x.mean, y.mean, xerr=x.sd, yerr=y.sd, fmt=marker, color=colour, markersize=8, linewidth=1)
-    axes.annotate(label, (x.mean, y.mean), xytext=(0, 9), textcoords="offset points", ha="center", fontsize=8)
-    return x.mean, y.mean
 
 
 def _layers(results: Results) -> Drawing:
@@ -154,6 +95,7 @@ def _layers(results: Results) -> Drawing:
                     alpha=0.7,
                 )
         ax.set(title=f"spike rate by layer, {slot}", xlabel="neuron layer, input to output")
+        whole_ticks(ax)
     axes[0].set_ylabel("spikes per neuron and step")
     axes[0].set_ylim(bottom=0)
     text = "; ".join(

@@ -1,0 +1,79 @@
+"""Accuracy against energy: every network of P1, its twin, and P6's steps."""
+
+from itertools import pairwise
+
+from matplotlib.axes import Axes
+
+from snn5.record import Run
+from snn5.report._parts import Drawing
+from snn5.report._results import Results, Value, measurement
+from snn5.report._style import ACCENT, GREY, INK, PALE, canvas, log_ticks
+from snn5.report._text import decimal
+from snn5.report.sections.p6 import dense_energy
+
+STAGE, SLOTS, FAMILIES = "p7_benchmark", ("frames", "events"), ("sew_resnet", "ann_twin")
+CHAIN = {"tuned": "tuned", "sparse": "+ sparsity", "cutoff": "+ early exit"}
+
+
+def drawing(results: Results) -> Drawing:
+    """One panel per data set; P6's steps in the panel of theirs."""
+    figure, axes = canvas(3.7, 2, share=True)
+    data = next((measurement(run).get("data") for run in results.named("p6_integrate", "tuned-")), None)
+    chain = []
+    for ax, slot in zip(axes, SLOTS, strict=True):
+        snn, ann = (results.named(STAGE, f"{family}-{slot}-") for family in FAMILIES)
+        means = [_cloud(ax, snn, ACCENT, "o", "SNN of P1"), _cloud(ax, ann, GREY, "s", "ANN twin, zeros skipped")]
+        dense, accuracy = dense_energy(results, f"ann_twin-{slot}-", STAGE), results.value(STAGE, "test/acc", f"ann_twin-{slot}/")
+        if dense and accuracy:
+            x, y = dense.mean / 1000, 100 * accuracy.mean
+            means.append((x, y))
+            ax.plot(x, y, "s", color=GREY, markerfacecolor="white", markersize=7.5, label="ANN twin, dense")
+        if data and results.dataset(slot) == data:
+            chain = _chain(ax, results)
+        energies = [mean[0] for mean in (*means, *chain) if mean]
+        if energies:
+            log_ticks(ax, min(energies), max(energies))
+        ax.set(title=f"accuracy against energy, {slot}", xlabel="arithmetic energy per sample, nJ")
+        ax.margins(y=0.12)
+    axes[0].set_ylabel("test accuracy, %")
+    handles = {text: handle for ax in axes for handle, text in zip(*ax.get_legend_handles_labels(), strict=True)}
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
+    return Drawing(
+        name="energy",
+        figure=figure,
+        alt="Test accuracy against arithmetic energy of every network, one panel per data set, logarithmic energy axis",
+        reading=_verdict(results, bool(chain)),
+    )
+
+
+def _chain(axes: Axes, results: Results) -> list[tuple[float, float]]:
+    """P6's steps, joined by arrows; returns their means."""
+    looks = zip(CHAIN, (PALE, "#5296bb", INK), strict=True)
+    means = [_cloud(axes, results.named("p6_integrate", f"{step}-"), colour, "D", f"P6: {CHAIN[step]}") for step, colour in looks]
+    found = [mean for mean in means if mean]
+    for begin, end in pairwise(found):
+        axes.annotate("", end, begin, arrowprops={"arrowstyle": "->", "color": INK, "shrinkA": 6, "shrinkB": 6, "linewidth": 0.9})
+    return found
+
+
+def _verdict(results: Results, chain: bool) -> str:
+    text = "Left is cheaper, up is better; large marks are means with one standard deviation, small ones are seeds. "
+    said = []
+    for slot in SLOTS:
+        snn, ann = (results.value(STAGE, "cost/energy_pj", f"{family}-{slot}/") for family in FAMILIES)
+        if snn and ann:
+            said.append(f"on {slot} P1's SNN spends {decimal(snn.mean / ann.mean)} times the energy of a twin that skips zeros")
+    text += f"{said[0][0].upper()}{'; '.join(said)[1:]}. " if said else ""
+    return text + ("Diamonds are P6's steps." if chain else "P6's steps are not there yet.")
+
+
+def _cloud(axes: Axes, runs: list[Run], colour: str, marker: str, label: str) -> tuple[float, float] | None:
+    """Seeds small, their mean large with its spread; returns the mean."""
+    points = [(m["energy_pj"]["fp32"] / 1000, 100 * m["accuracy"]) for m in map(measurement, runs) if m]
+    if not points:
+        return None
+    axes.plot(*zip(*points, strict=True), marker, color=colour, markersize=2.6, alpha=0.7)
+    x, y = (Value.of(values) for values in zip(*points, strict=True))
+    axes.errorbar(x.mean, y.mean, xerr=x.sd, yerr=y.sd, color=colour, linewidth=1)
+    axes.plot(x.mean, y.mean, marker, color=colour, markersize=7.5, label=label)
+    return x.mean, y.mean

@@ -1,0 +1,60 @@
+"""Where studies are kept."""
+
+import multiprocessing
+from pathlib import Path
+
+import optuna
+import pytest
+
+from snn5.errors import UserError
+from snn5.tuning import open_storage
+
+
+@pytest.fixture(autouse=True)
+def no_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SNN5_OPTUNA_STORAGE", raising=False)
+
+
+def names(storage: optuna.storages.BaseStorage) -> list[str]:
+    found = sorted(optuna.get_all_study_names(storage))
+    storage.remove_session()
+    return found
+
+
+def test_default_lies_in_the_checkouts_cache_and_lasts(tmp_path: Path) -> None:
+    storage = open_storage(tmp_path)
+    optuna.create_study(study_name="kept", storage=storage)
+    storage.remove_session()
+    assert (tmp_path / ".cache" / "optuna" / "studies.db").is_file()
+    assert names(open_storage(tmp_path)) == ["kept"]
+    assert not list((tmp_path / ".cache" / "optuna").glob("*.part"))
+
+
+def test_the_environment_and_an_argument_name_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SNN5_OPTUNA_STORAGE", f"sqlite:///{tmp_path}/env.db")
+    optuna.create_study(study_name="a", storage=open_storage(tmp_path))
+    optuna.create_study(study_name="b", storage=open_storage(tmp_path, f"sqlite:///{tmp_path}/own.db"))
+    assert names(open_storage(tmp_path)) == ["a"] and (tmp_path / "own.db").is_file()
+    assert not (tmp_path / ".cache").exists()
+
+
+@pytest.mark.parametrize("url", ["postgresql+nothing://x", "not a url", "sqlite:////no/such/folder/s.db"])
+def test_a_storage_that_cannot_be_opened(tmp_path: Path, url: str) -> None:
+    with pytest.raises(UserError, match=r"(?s)cannot open the study storage .*; start its server, or unset SNN5_OPTUNA_STORAGE"):
+        open_storage(tmp_path, url)
+
+
+def _open(root: Path, number: int) -> None:
+    optuna.create_study(study_name=f"s{number}", storage=open_storage(root))
+
+
+def test_four_processes_open_a_new_file_at_once(tmp_path: Path) -> None:
+    """Optuna itself crashes here: two of its migrations run at once."""
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=_open, args=(tmp_path, k)) for k in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert names(open_storage(tmp_path)) == ["s0", "s1", "s2", "s3"]
