@@ -14,4 +14,4 @@ def p2_neurons_coding(upstream: Upstream = "check", force: bool = False) -> dict
 
     Command: `snn5 run p2`
     """
-    return run_phase("p2", upstream, force)
+    return run_phase("p2", upstream, force, {"compare/spikes_ratio": ("<=", 0.5)})

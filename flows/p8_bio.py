@@ -14,4 +14,4 @@ def p8_bio(upstream: Upstream = "check", force: bool = False) -> dict[str, str]:
 
     Command: `snn5 run p8`
     """
-    return run_phase("p8", upstream, force)
+    return run_phase("p8", upstream, force, {"verdict/deterministic": (">=", 1)})

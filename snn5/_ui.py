@@ -100,8 +100,7 @@ def _worker(root: Path, api: str, log: Path) -> Child:
 
 def _client_environment(root: Path, api: str) -> dict[str, str]:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    # prefect.yaml takes the checkout from PWD, which follows the shell, not chdir.
-    return {**os.environ, **_servers.prefect_environment(root), "PREFECT_API_URL": api, "PWD": str(root), "PATH": path}
+    return {**os.environ, **_servers.prefect_environment(root), "PREFECT_API_URL": api, "PATH": path}
 
 
 def _deploy(root: Path, api: str) -> int:

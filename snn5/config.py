@@ -171,9 +171,9 @@ class Integration:
 class Liquid:
     """P8.1: the liquid state machine and its ridge read-out."""
 
-    neurons: int = setting(300, low=10, high=100000)
+    neurons: int = setting(500, low=10, high=100000)
     dt_ms: float = setting(1.0, low=0.01, high=10.0)
-    gain: float = setting(0.6, low=0.0, high=10.0)  # scale of the recurrent weights; 0 cuts the recurrence
+    gain: float = setting(0.3, low=0.0, high=10.0)  # scale of the recurrent weights; 0 cuts the recurrence
     bins: int = setting(5, low=1, high=100)  # equal time bins whose spike counts the read-out sees
     trace_ms: float | None = setting(None, low=0.1, high=10000.0)  # low-pass traces of this time constant in place of counts
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2, 3, 4])

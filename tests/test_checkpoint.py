@@ -163,7 +163,7 @@ def test_truncated(tmp_path: Path, keep: int) -> None:
 @pytest.mark.parametrize("data", [b"not a checkpoint at all", b"\x80\x04" * 50, b"{}" * 20, bytes(64)])
 def test_something_else(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "c").write_bytes(data)
-    with pytest.raises(UserError, match="checkpoint .*/c is corrupt"):
+    with pytest.raises(UserError, match=r"checkpoint .*/c is corrupt"):
         load(tmp_path / "c")
 
 
@@ -203,7 +203,10 @@ def test_another_model(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         ({"width": 4}, r"these weights do not fit 'sew_resnet8' \(\d+ tensors differ; blocks\.0\.\S+: model \(4, .*\), file \(2, .*\)"),
-        ({"num_classes": 5}, r"\(2 tensors differ; head\.bias: model \(5,\), file \(3,\), head\.weight: .*\); load the checkpoint of that model"),
+        (
+            {"num_classes": 5},
+            r"\(2 tensors differ; head\.bias: model \(5,\), file \(3,\), head\.weight: .*\); load the checkpoint of that model",
+        ),
         ({"neuron": "lif"}, r"\(9 tensors differ; blocks\.0\.branch\.1\.w: model absent, file \(\)"),
     ],
 )
@@ -234,7 +237,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("snn5.files.os.fsync", fail)
-    with pytest.raises(UserError, match="could not write .*/c: No space left on device"):
+    with pytest.raises(UserError, match=r"could not write .*/c: No space left on device"):
         save(of(model(seed=1), card()), tmp_path / "c")
     assert (tmp_path / "c").read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["c"]
 

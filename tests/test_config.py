@@ -134,7 +134,10 @@ def test_names_of_profiles() -> None:
     ("change", "said"),
     [
         (at("seed", [0]), r"unknown key 'seed'; did you mean seeds\? in .*params\.yaml; remove it or correct its name"),
-        (at("p1.frames.epoch", 3), r"unknown key 'epoch'; did you mean epochs, warmup_epochs\? in .*params\.yaml: p1\.frames; remove it or correct its name"),
+        (
+            at("p1.frames.epoch", 3),
+            r"unknown key 'epoch'; did you mean epochs, warmup_epochs\? in .*params\.yaml: p1\.frames; remove it or correct its name",
+        ),
         (at("data.frames.camera", {"contrst": 0.3}), r"unknown key 'contrst'; did you mean contrast\? in .*: data\.frames\.camera"),
         (at("p1.frames.1", 3), r"unknown key '1'; known: batch_size"),
         (at("p1.frames.epochs", "3"), r"params\.yaml: p1\.frames\.epochs='3': need int, got str$"),
@@ -222,7 +225,7 @@ def dataclasses_of(cls: type, place: str = "") -> list[tuple[str, type]]:
 
 @pytest.mark.parametrize("cls", sorted({cls for _, cls in dataclasses_of(Config)}, key=lambda cls: cls.__name__))
 def test_every_number_and_default_has_its_range(cls: type) -> None:
-    """A single number without bounds would let NaN, infinity and negative sizes in; a default outside its own range would be refused if spelt out."""
+    """A number without bounds would let NaN, infinity and negative sizes in; a default outside its range could not be spelt out."""
     hints = get_type_hints(cls)
     for f in fields(cls):
         if hints[f.name] in (int, float):
@@ -271,7 +274,9 @@ def test_batches_of_one(tmp_path: Path) -> None:
         changed(tmp_path, at("p1.frames.batch_size", 1))
 
 
-@pytest.mark.xfail(reason="defect: p6 loads p3's network and p6's data; where the slots differ it fails after all the training", strict=True)
+@pytest.mark.xfail(
+    reason="defect: p6 loads p3's network and p6's data; where the slots differ it fails after all the training", strict=True
+)
 def test_the_tuned_network_must_be_that_of_the_integration(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="data"):
         changed(tmp_path, at("p3.data", "events"))
@@ -280,7 +285,9 @@ def test_the_tuned_network_must_be_that_of_the_integration(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=[pytest.mark.xfail(reason="defect: p6.data: events without p3.data: events", strict=True)] if broken else [])
+        pytest.param(
+            name, marks=[pytest.mark.xfail(reason="defect: p6.data: events without p3.data: events", strict=True)] if broken else []
+        )
         for name, broken in ((n, n in ("cifar10dvs", "ncaltech101", "dvsgesture", "shd")) for n in sorted(REAL["profiles"]))
     ],
 )

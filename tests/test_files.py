@@ -120,7 +120,7 @@ def test_a_file_where_a_folder_is_needed(tmp_path: Path) -> None:
 
 def test_a_folder_where_the_file_should_go(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
-    with pytest.raises(UserError, match="could not write .*/a: Is a directory"):
+    with pytest.raises(UserError, match=r"could not write .*/a: Is a directory"):
         write_text(tmp_path / "a", "y")
     assert contents(tmp_path) == {}
 
@@ -185,11 +185,7 @@ def test_md5_is_what_dvc_writes(tmp_path: Path) -> None:
         "DVC_GLOBAL_CONFIG_DIR": str(tmp_path / "global"),
         "DVC_SYSTEM_CONFIG_DIR": str(tmp_path / "system"),
     }
-    script = (
-        "from dvc.repo import Repo\n"
-        "repo = Repo.init(no_scm=True)\n"
-        "repo.add(['data', 'data2/one'])\n"
-    )
+    script = "from dvc.repo import Repo\nrepo = Repo.init(no_scm=True)\nrepo.add(['data', 'data2/one'])\n"
     (tmp_path / "data2").mkdir()
     (tmp_path / "data2" / "one").write_bytes(b"7" * 1000)
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, check=True, capture_output=True)

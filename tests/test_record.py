@@ -17,7 +17,9 @@ def example() -> Record:
         summary={"test/acc": 0.1 + 0.2, "n_seeds": 2.0},
         runs={
             "seed1": Run(params={"seed": 1, "tau": 2.5}, metrics={"test/acc": 1 / 3}, curves={"train/loss": [(0, 2.0), (1, 1e-300)]}),
-            "seed0": Run(metrics={"b": -0.0, "a": 1.0}, curves={"val/acc": [(3, 0.1)], "a, \"b\"\nc": [(0, -1.5)]}, details={"tau": [1.0, None]}),
+            "seed0": Run(
+                metrics={"b": -0.0, "a": 1.0}, curves={"val/acc": [(3, 0.1)], 'a, "b"\nc': [(0, -1.5)]}, details={"tau": [1.0, None]}
+            ),
         },
         details={"point": {"lr": 1e-3}, "text": "τ ≥ 1"},
     )
@@ -50,7 +52,9 @@ def test_equal_records_give_equal_bytes_whatever_the_order_they_were_made_in(tmp
 
 
 def test_files_by_hand(tmp_path: Path) -> None:
-    record.save(Record(summary={"x": 1.0}, runs={"r": Run(params={"seed": 0}, metrics={"m": 0.5}, curves={"c": [(0, 2), (1, 0.25)]})}), tmp_path)
+    record.save(
+        Record(summary={"x": 1.0}, runs={"r": Run(params={"seed": 0}, metrics={"m": 0.5}, curves={"c": [(0, 2), (1, 0.25)]})}), tmp_path
+    )
     assert (tmp_path / "curves.csv").read_bytes() == b"run,name,step,value\nr,c,0,2.0\nr,c,1,0.25\n"
     assert json.loads((tmp_path / "metrics.json").read_text()) == {
         "summary": {"x": 1.0},

@@ -104,14 +104,14 @@ class Liquid(MemoryModule):
         """
         c, counts_TNC = self.constants(), self._counts(x_TNC)
         before = state or self.silent(counts_TNC.shape[1])
-        own = [tensor.clone(memory_format=torch.contiguous_format).numpy() for tensor in before[:4]]
+        v, current, fatigue, wait = (tensor.clone(memory_format=torch.contiguous_format) for tensor in before[:4])
         scalars = (np.float32(value) for value in c[2:])
         past_DNn = before.past_DNn.to(torch.uint8)
         spikes_TNn = torch.from_numpy(
             run(
                 counts_TNC.numpy(),
                 past_DNn.contiguous().numpy(),
-                *own,
+                *(tensor.numpy() for tensor in (v, current, fatigue, wait)),
                 columns(self.weight_in),
                 columns(c.weight_nn),
                 c.decay_m_n.numpy(),
@@ -119,7 +119,7 @@ class Liquid(MemoryModule):
             )
         )
         past = torch.cat([past_DNn, spikes_TNn[-self.delay :]])[-self.delay :].to(c.weight_nn.dtype)
-        return spikes_TNn, State(*map(torch.from_numpy, own), past)
+        return spikes_TNn, State(v, current, fatigue, wait, past)
 
     def materialize_states(self, inputs: tuple[Tensor, ...], states: tuple[object, ...], step_mode: str) -> tuple[object, ...]:
         """The silent state where a memory is still the scalar that it is reset to."""
@@ -132,7 +132,7 @@ class Liquid(MemoryModule):
     ) -> tuple[tuple[Tensor, ...], tuple[object, ...]]:
         """`step` on explicit state: ([N, C],) -> ([N, n],)."""
         drive_Nn = self._counts(inputs[0][None])[0].to(self.weight_in.dtype) @ self.weight_in.T
-        spikes_Nn, after = step(drive_Nn, State(*states), self.constants())  # type: ignore[arg-type]
+        spikes_Nn, after = step(drive_Nn, State(*states), self.constants())
         return (spikes_Nn,), tuple(after)
 
     @torch.no_grad()
@@ -142,7 +142,7 @@ class Liquid(MemoryModule):
         """All steps on explicit state: ([T, N, C],) -> ([T, N, n],); spike by spike on a CPU, else step by step."""
         if inputs[0].device.type != "cpu":
             return super().multi_step_functional_forward(inputs, states)
-        spikes_TNn, after = self.simulate(inputs[0], State(*states))  # type: ignore[arg-type]
+        spikes_TNn, after = self.simulate(inputs[0], State(*states))
         return (spikes_TNn.to(self.weight_in.dtype),), tuple(after)
 
     def _counts(self, x_TNC: Tensor) -> Tensor:
@@ -150,11 +150,11 @@ class Liquid(MemoryModule):
         if x_TNC.ndim != 3 or x_TNC.shape[2] != channels:
             raise UserError(f"a liquid of {channels} inputs needs spike counts [T, N, {channels}]; got {list(x_TNC.shape)}")
         counts_TNC = x_TNC.to(torch.uint8).contiguous()
-        if x_TNC.dtype.is_floating_point and not torch.equal(counts_TNC.to(x_TNC.dtype), x_TNC):
+        if x_TNC.dtype != torch.uint8 and not torch.equal(counts_TNC.to(x_TNC.dtype), x_TNC):
             raise UserError("the liquid's input must be spike counts, whole numbers of 0 to 255; encode intensities first (snn5.coding)")
         most = int(counts_TNC.max()) if counts_TNC.numel() else 0
         if most * float(self.weight_in.sum(1).max()) + float(self.magnitude.sum(1).max()) >= _EXACT:
             raise UserError(
-                f"{most} input spikes of one channel in one step, or gain={self.settings.gain}, make sums inexact; lower dt_ms or gain"
+                f"up to {most} spikes of an input in one step at p8.gain={self.settings.gain} make sums inexact; lower dt_ms or the gain"
             )
         return counts_TNC

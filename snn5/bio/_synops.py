@@ -24,7 +24,7 @@ def synops(inputs_NC: Tensor, spikes_Nn: Tensor, weight_in: Tensor, weight: Tens
 
 
 def raster_points(spikes_Tn: Tensor, most: int) -> list[list[int]]:
-    """(neuron, step) of one sample's spikes in order of time; where there are more than `most`, whole neurons at regular distances are left out."""
+    """(neuron, step) of one sample's spikes in order of time, of every k-th neuron, k the least that leaves `most` points or fewer."""
     neurons = spikes_Tn.shape[1]
     stride = 1
     while int((spikes_Tn[:, ::stride] != 0).sum()) > most and stride < neurons:

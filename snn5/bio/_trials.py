@@ -73,8 +73,12 @@ def counts_trial(train: Samples, test: Samples, *, classes: int, bins: int) -> R
     return run
 
 
-def order_trial(settings: Settings, task: OrderTask, *, seed: int, bins: int) -> Run:
-    """The order task: the liquid's read-out, the input counts' (which must stay at chance), and the same test samples backwards."""
+def order_trial(settings: Settings, task: OrderTask, *, seed: int, bins: int, alive: bool = True) -> Run:
+    """The order task: the liquid's read-out, the input counts' (which must stay at chance), and the same test samples backwards.
+
+    Raises:
+        UserError: a population is silent or saturated, unless `alive` is False, where that is a finding.
+    """
     generator = torch.Generator().manual_seed(seed)
     times = prototypes(task, generator)
     x_train, y_train = draw(task, times, ORDER_TRAIN, dt_ms=settings.dt_ms, generator=generator)
@@ -82,7 +86,8 @@ def order_trial(settings: Settings, task: OrderTask, *, seed: int, bins: int) ->
     liquid = Liquid(task.inputs, settings, input_rate=_rate(x_train, settings), generator=generator)
     read = features(settings, bins)
     seen, of_test, backwards = (observe(liquid, x, read) for x in (x_train, x_test, x_test.flip(0)))
-    guard(population_rates(seen.spikes_Nn, liquid.sign, seen.steps))
+    if alive:
+        guard(population_rates(seen.spikes_Nn, liquid.sign, seen.steps))
     readout = fit(seen.features_Np, y_train, task.classes)
     counted = fit(seen.inputs_NC, y_train, task.classes)
     run = Run(metrics=_costs(liquid, of_test, readout), details={"n_test": len(y_test), "alpha": readout.alpha})

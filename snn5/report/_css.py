@@ -35,7 +35,7 @@ td { text-align: right; padding: .35rem .6rem; border-bottom: 1px solid var(--li
 th.l, td.l { text-align: left; } th:first-child, td:first-child { padding-left: .3rem; }
 tr.marked td { background: var(--tint); font-weight: 600; }
 .note { font-size: .84rem; color: var(--soft); margin: .2rem 0 0; }
-.tasks td { white-space: normal; } .tasks td.id, .tasks td.state { white-space: nowrap; }
+.tasks { min-width: 44rem; } .tasks td { white-space: normal; } .tasks td.id, .tasks td.state { white-space: nowrap; }
 .tasks tr.phase td { padding-top: 1.1rem; font-weight: 650; }
 .tasks .ja { color: var(--soft); font-size: .9em; display: block; } .tasks .lacks { color: var(--soft); display: block; }
 .dot { display: inline-block; width: .72em; height: .72em; border-radius: 50%; border: 1.5px solid var(--accent); margin-right: .5em; }
@@ -56,7 +56,8 @@ footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line);
   @page { margin: 16mm 14mm; }
   :root { --ink: #000; --soft: #444; --line: #ccc; --accent: #0f5f8a; --tint: #eef4f8; --paper: #fff; --card: #fff; }
   body { max-width: none; padding: 0; font-size: 10pt; } nav, figcaption a { display: none; }
-  h2, h3, caption { break-after: avoid; } figure, tr, .card { break-inside: avoid; } .scroll { overflow: visible; }
-  table { font-size: 8pt; } * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  h2, h3, caption { break-after: avoid; } figure, tr, .card, table:not(.tasks) { break-inside: avoid; } h2 { margin-top: 2rem; }
+  .scroll { overflow: visible; }
+  table { font-size: 8pt; } .tasks { min-width: 0; } * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 """.strip()

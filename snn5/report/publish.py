@@ -22,8 +22,9 @@ def publish(root: Path) -> list[Path]:
     Raises:
         UserError: the report was never made, is missing, or is not what dvc.lock names.
     """
-    wanted = lockfile.read(root).stage(STAGE).outs.get(SOURCE)
-    source = root / SOURCE
+    wanted, source = _locked(root), root / SOURCE
+    if wanted is None:
+        raise UserError(f"dvc.lock names no {SOURCE}: the report was never made; make it with `dvc repro {STAGE}`")
     if not source.is_dir():
         raise UserError(f"{SOURCE}/ is missing; make it with `dvc repro {STAGE}`, or fetch it with `dvc checkout {SOURCE}`")
     found = md5(source)
@@ -38,8 +39,13 @@ def stale(root: Path) -> str | None:
     target = root / TARGET
     if not target.is_dir():
         return None
-    found, wanted = md5(target), lockfile.read(root).stage(STAGE).outs.get(SOURCE)
+    found, wanted = md5(target), _locked(root)
     return None if found == wanted else f"{TARGET} has md5 {found}, dvc.lock says {wanted} for {SOURCE}; run `make publish`"
+
+
+def _locked(root: Path) -> str | None:
+    stage = lockfile.read(root).stages.get(STAGE)
+    return stage.outs.get(SOURCE) if stage else None
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """P4.1: the penalty is the operation count, its gradient the fan-out; strength 0 is plain fine-tuning; more strength, fewer operations."""
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -90,7 +91,7 @@ def test_the_stem_is_left_out() -> None:
 
 
 def test_omega_is_what_the_benchmark_counts() -> None:
-    """acs of all spike layers over their dense operations, on a network with residual sums; the head sees averages and is no spike layer."""
+    """acs of all spike layers over their dense operations, on a network with residual sums; the head sees averages and is none."""
     model = create_model("sew_resnet20", in_channels=2, num_classes=5, image_size=8, time_steps=3, width=4, neuron_args=LIVELY)
     model.train()
     x_TNCHW = 3 * torch.rand(3, 4, 2, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -195,7 +196,7 @@ def test_more_strength_fewer_operations(start: Checkpoint, data: tuple[Samples, 
     """Spec P4.1 test 3: measured operations do not rise (to 2 %) with the strength, and clearly fall over the sweep."""
     x_TNCHW, _ = data[1].batch(torch.arange(len(data[1])))
     synops = [count_operations(thinned(start, data, s, lr=2e-2)[0].build(), x_TNCHW).total("acs") for s in (0.0, 1.0, 6.0)]
-    assert all(b <= 1.02 * a for a, b in zip(synops, synops[1:], strict=False))
+    assert all(b <= 1.02 * a for a, b in pairwise(synops))
     assert synops[-1] < 0.8 * synops[0]
 
 

@@ -63,5 +63,5 @@ def test_every_flow_is_deployed_and_no_schedule_is_on() -> None:
     for deployment in deployments:
         assert [schedule["active"] for schedule in deployment["schedules"]] == [False]
         assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
-        assert deployment["work_pool"] == {"name": "snn5-pool"}
+        assert deployment["work_pool"] == {"name": "snn5-pool", "job_variables": {"working_dir": "."}}
     assert not re.search(r"(?<![\w.])/(?:\w+/)", text)  # no absolute path

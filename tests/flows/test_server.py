@@ -1,5 +1,6 @@
 """`snn5 ui` for real: a server, a worker and MLflow on ports of 127.0.0.1; a run that somebody starts, and one that starts by itself."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,7 +48,7 @@ class Pages:
 
     def finished(self, deployment: dict[str, Any]) -> dict[str, Any]:
         """The one run of `deployment`, when it is over."""
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 180
         while time.monotonic() < deadline:
             for run in self.runs(deployment):
                 if run["state_type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED"):
@@ -124,11 +125,56 @@ def test_a_run_that_starts_by_itself_and_a_schedule_that_stays(pages: Pages) -> 
     assert pages.deployment("p7")["schedules"] == before
 
 
+def test_two_workers_share_the_pool_and_cancelling_ends_a_stage(pages: Pages, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    shutil.copytree(pages.root, clone, ignore=shutil.ignore_patterns(".prefect", ".mlflow"))
+    worker = _ui._worker(clone, pages.api, tmp_path / "worker.log")
+    try:
+        slow, quick = pages.deployment("p5"), pages.deployment("p4")
+        hanging = pages.ask(f"deployments/{slow['id']}/create_flow_run", {"state": {"type": "SCHEDULED"}})
+        places = {pages.root, clone}
+        assert soon(lambda: len(stages_in(places)) == 1)
+        (stage,) = stages_in(places)
+        free = (places - {Path(stage.cwd())}).pop()
+        before = {place: (place / "data/p4_late/x").stat().st_mtime_ns for place in places}
+        pages.ask(f"deployments/{quick['id']}/create_flow_run", {"state": {"type": "SCHEDULED"}, "parameters": {"force": True}})
+        assert pages.finished(quick)["state_type"] == "COMPLETED"
+        assert {place for place in places if (place / "data/p4_late/x").stat().st_mtime_ns != before[place]} == {free}
+        assert [run["state_type"] for run in pages.runs(slow)] == ["RUNNING"]
+        family = [stage, *stage.children(recursive=True)]
+        assert len(family) == 2
+        pages.ask(f"flow_runs/{hanging['id']}/set_state", {"state": {"type": "CANCELLING"}})
+        assert pages.finished(slow)["state_type"] == "CANCELLED"
+        assert soon(lambda: not any(lives(process) for process in family))
+    finally:
+        worker.stop()
+
+
+def stages_in(places: set[Path]) -> list[psutil.Process]:
+    """The processes that run slow.py in one of `places`."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.cmdline()[1:2] == ["slow.py"] and Path(process.cwd()) in places:
+                found.append(process)
+    return found
+
+
+def lives(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def soon(condition: Callable[[], bool], seconds: float = 120.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return condition()
+
+
 def test_sigterm_ends_all_of_it(pages: Pages) -> None:
     family = psutil.Process(pages.process.pid).children(recursive=True)
     assert len(family) >= 6  # three servers, each with its guard
     pages.process.send_signal(signal.SIGTERM)
-    assert pages.process.wait(timeout=40) == 128 + signal.SIGTERM
-    left = [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
-    assert left == []
+    assert pages.process.wait(timeout=90) == 128 + signal.SIGTERM
+    assert [process for process in family if lives(process)] == []
     assert _servers.running(pages.root) is None

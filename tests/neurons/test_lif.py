@@ -107,7 +107,10 @@ def test_plif_is_the_loop(tau: float) -> None:
 
 def test_stock_lif_with_our_settings_is_the_same_and_with_its_own_is_not() -> None:
     settings = {"v_threshold": 0.8, "v_reset": 0.0, "detach_reset": True, "step_mode": "m"}
-    ours, stock = LIF(tau=3.0, v_threshold=0.8, alpha=4.0), neuron.LIFNode(tau=3.0, surrogate_function=surrogate.ATan(alpha=4.0), **settings)
+    ours, stock = (
+        LIF(tau=3.0, v_threshold=0.8, alpha=4.0),
+        neuron.LIFNode(tau=3.0, surrogate_function=surrogate.ATan(alpha=4.0), **settings),
+    )
     defaults = neuron.LIFNode(tau=3.0, v_threshold=0.8, step_mode="m")
     x_TN, weight_TN = currents(8, 30), currents(8, 30, seed=1)
     assert torch.equal(ours(x_TN), stock(x_TN)) and torch.equal(ours.v, stock.v)
@@ -118,7 +121,9 @@ def test_stock_lif_with_our_settings_is_the_same_and_with_its_own_is_not() -> No
 
 def test_stock_plif_with_our_settings_is_the_same() -> None:
     ours = PLIF(tau=3.0, alpha=4.0)
-    stock = neuron.ParametricLIFNode(init_tau=3.0, v_reset=0.0, detach_reset=True, step_mode="m", surrogate_function=surrogate.ATan(alpha=4.0))
+    stock = neuron.ParametricLIFNode(
+        init_tau=3.0, v_reset=0.0, detach_reset=True, step_mode="m", surrogate_function=surrogate.ATan(alpha=4.0)
+    )
     x_TN, weight_TN = currents(8, 30).float(), currents(8, 30, seed=1).float()
     assert torch.equal(ours(x_TN), stock(x_TN))
     assert torch.equal(gradient(ours, x_TN, weight_TN), gradient(stock, x_TN, weight_TN))

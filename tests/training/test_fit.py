@@ -250,7 +250,9 @@ def test_a_saturated_layer_is_named() -> None:
     block = model.blocks[1].branch[1]
     model.blocks[1].branch[0].register_forward_hook(lambda _m, _i, out: out + 1e6)
     assert isinstance(block, PLIF)
-    with pytest.raises(UserError, match=r"layer blocks\.1\.branch\.1 is saturated \(1\.00 spikes per neuron and step\); raise its threshold"):
+    with pytest.raises(
+        UserError, match=r"layer blocks\.1\.branch\.1 is saturated \(1\.00 spikes per neuron and step\); raise its threshold"
+    ):
         fit(model, noise(), noise(8, 1), SETTINGS, generator=generator())
 
 

@@ -62,9 +62,13 @@ def golden_curve(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     monkeypatch.setattr(fit_module, "loss_of", lambda _settings: noted)
     with one_thread():
         generator = torch.Generator().manual_seed(5)
-        model = create_model("sew_resnet8", in_channels=1, num_classes=10, image_size=8, time_steps=4, neuron="plif", width=8, neuron_args=LIVELY)
+        model = create_model(
+            "sew_resnet8", in_channels=1, num_classes=10, image_size=8, time_steps=4, neuron="plif", width=8, neuron_args=LIVELY
+        )
         initialise(model, generator)
-        fit(model, samples(some(splits.train, 320)), samples(some(splits.val, 64)), SETTINGS, generator=generator)  # raises where a layer is silent
+        fit(
+            model, samples(some(splits.train, 320)), samples(some(splits.val, 64)), SETTINGS, generator=generator
+        )  # raises where a layer is silent
     return losses
 
 
@@ -76,7 +80,11 @@ def test_golden_curve(monkeypatch: pytest.MonkeyPatch) -> None:
     losses = golden_curve(monkeypatch)
     assert len(losses) == 20
     if os.environ.get("SNN5_WRITE_GOLDEN"):
-        lines = [header(), "# step loss; made and explained by tests/training/test_golden_curve.py", *(f"{i} {v!r}" for i, v in enumerate(losses))]
+        lines = [
+            header(),
+            "# step loss; made and explained by tests/training/test_golden_curve.py",
+            *(f"{i} {v!r}" for i, v in enumerate(losses)),
+        ]
         FILE.write_text("\n".join(lines) + "\n", encoding="utf-8")
     lines = FILE.read_text(encoding="utf-8").splitlines()
     golden = [float(line.split()[1]) for line in lines if not line.startswith("#")]

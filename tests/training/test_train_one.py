@@ -89,7 +89,9 @@ def test_same_seed_same_bytes_and_another_seed_others(splits: Splits, trained: t
 def test_test_samples_change_no_weight(splits: Splits, trained: tuple[Checkpoint, Run]) -> None:
     """Other test images with other labels: the same weights, the same curves, the same epoch; only test figures differ."""
     other = replace(splits.test, x_TNCHW=255 - splits.test.x_TNCHW, y_N=np.roll(splits.test.y_N, 1))
-    checkpoint, run = train_one(SETTINGS, Splits(train=splits.train, val=splits.val, test=other), time_steps=3, seed=11, parents={"data/x": "abc"})
+    checkpoint, run = train_one(
+        SETTINGS, Splits(train=splits.train, val=splits.val, test=other), time_steps=3, seed=11, parents={"data/x": "abc"}
+    )
     assert same(checkpoint.state, trained[0].state) and run.curves == trained[1].curves and run.params == trained[1].params
     assert run.details != trained[1].details
 

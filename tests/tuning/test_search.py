@@ -89,6 +89,22 @@ def test_goes_on_where_it_was_cut_off(cut: int) -> None:
     assert [t.number for t in again.get_trials()] == list(range(14))
 
 
+@pytest.mark.parametrize("cut", [0, 3])
+def test_trial_0_is_todays_settings_also_after_a_cut(cut: int) -> None:
+    storage = InMemoryStorage()
+
+    def killed(trial: optuna.Trial) -> float:
+        if trial.number == cut:
+            raise KeyboardInterrupt
+        return toy(trial)
+
+    whole = study(first={"x": -0.9})
+    assert whole.get_trials()[0].params == {"x": -0.9} and whole.get_trials()[1].params != {"x": -0.9}
+    with pytest.raises(KeyboardInterrupt):
+        study(objective=killed, storage=storage, first={"x": -0.9})
+    assert drawn(study(storage=storage, first={"x": -0.9})) == drawn(whole)
+
+
 def test_a_finished_study_is_run_anew() -> None:
     storage, ran = InMemoryStorage(), []
 

@@ -73,8 +73,11 @@ def _ratios(results: Results) -> Drawing:
     log_ticks(axes, min([0.5, *means]), max([2.0, *means]))
     axes.grid(axis="y", visible=False)
     loss, half = (results.number(STAGE, f"compare/acc_loss_to_rate{end}") for end in ("", "_ci95"))
-    text = "" if loss is None else f" It {'loses' if loss >= 0 else 'gains'} {100 * abs(loss):.1f} points of accuracy against the rate code"
-    text += "" if loss is None or half is None else f" (95 % interval ± {100 * half:.1f}, paired over seeds)"
+    text = ""
+    if loss is not None:
+        text = f" Its accuracy is {100 * abs(loss):.1f} points {'below' if loss >= 0 else 'above'} the rate code's"
+    if loss is not None and half is not None:
+        text += f" (95 % interval ± {100 * half:.1f}, paired over seeds{'' if abs(loss) > half else ': no difference shown'})"
     less, slower = shown.get("SynOps"), shown.get("steps to the answer")
     head = f"TTFS needs {decimal(less.mean)} of the rate code's SynOps" if less else "The ratios of TTFS to the rate code"
     head += f" and {decimal(slower.mean, 1)} times its steps." if slower else "."

@@ -19,7 +19,7 @@ def drawing(results: Results) -> Drawing:
     """One panel per data set; P6's steps in the panel of theirs."""
     figure, axes = canvas(3.7, 2, share=True)
     data = next((measurement(run).get("data") for run in results.named("p6_integrate", "tuned-")), None)
-    chain = []
+    steps = 0
     for ax, slot in zip(axes, SLOTS, strict=True):
         snn, ann = (results.named(STAGE, f"{family}-{slot}-") for family in FAMILIES)
         means = [_cloud(ax, snn, ACCENT, "o", "SNN of P1"), _cloud(ax, ann, GREY, "s", "ANN twin, zeros skipped")]
@@ -30,7 +30,8 @@ def drawing(results: Results) -> Drawing:
             ax.plot(x, y, "s", color=GREY, markerfacecolor="white", markersize=7.5, label="ANN twin, dense")
         if data and results.dataset(slot) == data:
             chain = _chain(ax, results)
-        energies = [mean[0] for mean in (*means, *chain) if mean]
+            means, steps = [*means, *chain], len(chain)
+        energies = [mean[0] for mean in means if mean]
         if energies:
             log_ticks(ax, min(energies), max(energies))
         ax.set(title=f"accuracy against energy, {slot}", xlabel="arithmetic energy per sample, nJ")
@@ -42,7 +43,7 @@ def drawing(results: Results) -> Drawing:
         name="energy",
         figure=figure,
         alt="Test accuracy against arithmetic energy of every network, one panel per data set, logarithmic energy axis",
-        reading=_verdict(results, bool(chain)),
+        reading=_verdict(results, steps > 0),
     )
 
 
@@ -60,9 +61,12 @@ def _verdict(results: Results, chain: bool) -> str:
     text = "Left is cheaper, up is better; large marks are means with one standard deviation, small ones are seeds. "
     said = []
     for slot in SLOTS:
-        snn, ann = (results.value(STAGE, "cost/energy_pj", f"{family}-{slot}/") for family in FAMILIES)
+        snn, ann, snn_all, ann_all = (
+            results.value(STAGE, f"cost/{kind}", f"{family}-{slot}/") for kind in ("energy_pj", "energy_memory_pj") for family in FAMILIES
+        )
         if snn and ann:
-            said.append(f"on {slot} P1's SNN spends {decimal(snn.mean / ann.mean)} times the energy of a twin that skips zeros")
+            memory = f" ({decimal(snn_all.mean / ann_all.mean)} with memory traffic)" if snn_all and ann_all else ""
+            said.append(f"on {slot} P1's SNN spends {decimal(snn.mean / ann.mean)} times the energy of a twin that skips zeros{memory}")
     text += f"{said[0][0].upper()}{'; '.join(said)[1:]}. " if said else ""
     return text + ("Diamonds are P6's steps." if chain else "P6's steps are not there yet.")
 

@@ -7,11 +7,11 @@ from matplotlib.axes import Axes
 from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results
 from snn5.report._style import ACCENT, GREY, INK, canvas
-from snn5.report._text import percent, signed, spread
+from snn5.report._text import percent, spread
 from snn5.report.sections import _claims
 
 STAGE = "p8_lsm"
-_CHANCE = {"events": 1 / 10, "order_easy": 1 / 4, "order_hard": 1 / 6}
+_CHANCE = {"order, easy": 1 / 4, "order, hard": 1 / 6}  # 4 and 6 classes
 # label, group of runs, metric
 _ROWS = (
     ("events: liquid", "events", "test/acc"),
@@ -50,6 +50,8 @@ def _group(results: Results, group: str) -> list[Any]:
 
 def _variants(results: Results) -> Drawing:
     rows = [(label, values) for label, group, metric in _ROWS if (values := _accuracies(results, group, metric))]
+    record = results.get("p7_data@events")
+    shares = _CHANCE | {"events": 1 / int(record.details.get("num_classes", 10) if record else 10)}
     figure, (axes,) = canvas(0.55 + 0.3 * max(len(rows), 2))
     for place, (label, values) in enumerate(reversed(rows)):
         mean = sum(values) / len(values)
@@ -66,7 +68,7 @@ def _variants(results: Results) -> Drawing:
             va="center",
             fontsize=8,
         )
-        chance = 100 * next(share for key, share in _CHANCE.items() if label.startswith(key.replace("_", ", ")))
+        chance = 100 * next(share for key, share in shares.items() if label.startswith(key))
         axes.plot([chance, chance], [place - 0.35, place + 0.35], color=INK, linewidth=1, label="chance" if place == 0 else None)
     axes.set(title="test accuracy of the liquid and of its rivals, %", xlim=(0, 103), ylim=(-0.7, len(rows) - 0.3))
     axes.set_yticks(range(len(rows)), [label for label, _ in reversed(rows)], color=INK)
@@ -89,8 +91,8 @@ def _reading(results: Results) -> str:
     text = ""
     if events and bins:
         gap = sum(events) / len(events) - bins[0]
-        verb = "beats" if gap > 0 else "does not beat"
-        text = f"On events the liquid {verb} a read-out of the plain input in the same bins ({signed(gap)} points). "
+        side = "above" if gap >= 0 else "below"
+        text = f"On events the liquid ends {abs(gap):.1f} points {side} a read-out of the plain input in the same bins. "
     gain = results.number(STAGE, "compare/acc_of_recurrence")
     if gain is not None:
         text += "Where only the order of spikes tells the classes apart and the read-out sees one bin, "

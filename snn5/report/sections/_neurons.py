@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from snn5.report._evidence import insensitive
 from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results, Value
 from snn5.report._style import ACCENT, GREY, INK, PALE, canvas, whole_ticks
@@ -85,6 +84,7 @@ def _reading(results: Results, variants: list[tuple[str, float]]) -> str:
     if plif is None or lif is None:
         return "Only one of the two neurons was trained."
     start = f"From τ₀ = {worst:g}, PLIF reaches {with_unit(plif)} and LIF {with_unit(lif)}"
-    if insensitive(results):
-        return f"{start}: the claim holds here, learning τ makes up for a bad start."
-    return f"{start}: the claim that PLIF does not mind a bad start does not hold here."
+    kept, lost = (results.number(STAGE, f"{neuron}/acc_lost_to_tau0") or 0.0 for neuron in ("plif", "lif"))
+    if lost <= 0:
+        return f"{start}; LIF loses nothing to the bad start, so there is nothing for PLIF to win back."
+    return f"{start}: learning τ wins back {100 * (1 - kept / lost):.0f} % of what LIF loses to the bad start."

@@ -2,12 +2,19 @@
 
 from typing import Any
 
+from snn5.record import Run
 from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results, Value, measurement
 from snn5.report._style import ACCENT, GREY, INK, canvas, whole_ticks
 from snn5.report._text import decimal, whole, with_unit
 
 STAGE = "p3_tune"
+_LOOKS = {  # colour, mark at the end, line
+    "best": (ACCENT, "o", "-"),
+    "complete": (INK, "o", "-"),
+    "stopped by Hyperband": (GREY, "x", "--"),
+    "a layer fell silent or saturated": (GREY, "v", ":"),
+}
 
 
 def parts(results: Results) -> list[Part]:
@@ -22,12 +29,11 @@ def _figure(results: Results, best: str) -> Drawing:
     figure, (axes,) = canvas(2.9)
     trials = [(name, run) for name, run in results.runs(STAGE) if name.startswith("trial") and run.curves.get("val/acc")]
     for name, run in sorted(trials, key=lambda item: item[0] == best):  # the best on top
-        curve = [(step + 1, 100 * value) for step, value in run.curves["val/acc"]]
-        pruned = run.params.get("state") == "PRUNED"
-        colour = ACCENT if name == best else GREY if pruned else INK
-        label = {True: "best"}.get(name == best, "stopped by Hyperband" if pruned else "complete")
-        axes.plot(*zip(*curve, strict=True), "--" if pruned else "-", color=colour, linewidth=2.4 if name == best else 1.0, label=label)
-        axes.plot(*curve[-1], "x" if pruned else "o", color=colour, markersize=4)
+        curve = [(epoch, 100 * value) for epoch, value in run.curves["val/acc"]]
+        label = "best" if name == best else _end(run)
+        colour, mark, dash = _LOOKS[label]
+        axes.plot(*zip(*curve, strict=True), dash, color=colour, linewidth=2.4 if name == best else 1.0)
+        axes.plot(*curve[-1], mark, color=colour, markersize=4.5, label=label)
     handles: dict[str, Any] = {}
     for handle, text in zip(*axes.get_legend_handles_labels(), strict=True):
         handles.setdefault(text, handle)
@@ -41,7 +47,16 @@ def _figure(results: Results, best: str) -> Drawing:
     if found:
         text += f" Its best point, trained anew, answers {with_unit(found)} on test"
         text += f"; P1's settings give {with_unit(before)}." if before else "."
+    if best == "trial000":
+        text += " Trial 0 is P1's own point: the search found none that is better on validation."
     return Drawing(name="tuning", figure=figure, alt="Validation accuracy over epochs of every trial of the search", reading=text)
+
+
+def _end(run: Run) -> str:
+    """Why a trial ended."""
+    if run.params.get("state") != "PRUNED":
+        return "complete"
+    return "a layer fell silent or saturated" if run.params.get("stopped") else "stopped by Hyperband"
 
 
 def _before(results: Results) -> Value | None:

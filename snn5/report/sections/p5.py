@@ -82,7 +82,7 @@ def _figure(results: Results) -> Drawing:
     fewer, change, synops = (results.value(STAGE, f"cutoff/{key}") for key in ("fewer_steps", "acc_change", "fewer_synops"))
     text = "The sweep over ε."
     if fewer and change:
-        text = f"{decimal(fewer.mean)} times fewer steps at {signed(100 * change.mean)} points of test accuracy"
+        text = f"On average over seeds {decimal(fewer.mean)} times fewer steps at {signed(100 * change.mean)} points of test accuracy"
         text += f" and {decimal(synops.mean)} times fewer operations." if synops else "."
         met = fewer.mean >= 1.5 and change.mean >= -0.005
         text += f" The claim (1.5 times fewer at 0.5 points or less) is {'met' if met else 'missed'}."

@@ -1,0 +1,141 @@
+"""What the sections say: sentences and tables follow the figures."""
+
+import pytest
+import report_records
+
+from snn5.record import Run
+from snn5.report import STAGES, TASKS
+from snn5.report._evidence import evidence
+from snn5.report._parts import Drawing, Part, Table
+from snn5.report._results import Results, Value
+from snn5.report._style import styled
+from snn5.report._targets import targets
+from snn5.report.sections import SECTIONS
+
+
+def parts(phase: int, results: Results | None = None) -> list[Part]:
+    with styled():
+        return SECTIONS[phase](results or report_records.results())
+
+
+def reading(name: str, phase: int, results: Results | None = None) -> str:
+    return next(p.reading for p in parts(phase, results) if isinstance(p, Drawing) and p.name == name).replace("\u202f", " ")
+
+
+def table(title: str, phase: int, results: Results | None = None) -> Table:
+    return next(p for p in parts(phase, results) if isinstance(p, Table) and p.title == title)
+
+
+def test_every_table_row_has_all_its_columns() -> None:
+    found = [part for phase in SECTIONS for part in parts(phase) if isinstance(part, Table)]
+    assert len(found) >= 12
+    for part in found:
+        assert part.rows and all(len(row) == len(part.columns) for row in part.rows), part.title
+
+
+def test_every_accuracy_column_has_n_or_seeds_beside_it() -> None:
+    for phase in SECTIONS:
+        for part in parts(phase):
+            if isinstance(part, Table) and any("test accuracy" in column for column in part.columns):
+                assert "n" in part.columns, part.title
+                assert "seeds" in part.columns or any("seeds that reach" in column for column in part.columns), part.title
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_any_stage_may_be_missing(stage: str) -> None:
+    less = report_records.results(without=stage)
+    assert all(parts(phase, less) for phase in SECTIONS)
+    assert len(targets(less)) == 3
+    assert len([evidence(task, less) for task in TASKS]) == 23
+
+
+def test_training_names_the_gap() -> None:
+    assert reading("training", 1).startswith("On frames the SNN ends 2.0 points below its twin on test; on events")
+
+
+def test_neurons_say_how_much_plif_wins_back() -> None:
+    assert "wins back 96 % of what LIF loses" in reading("neurons", 2)  # 1 - 0.02 / 0.55
+
+
+def test_neurons_where_lif_loses_nothing() -> None:
+    full = report_records.results()
+    full.records["p2_neurons"].summary["lif/acc_lost_to_tau0"] = -0.01
+    assert "nothing for PLIF to win back" in reading("neurons", 2, full)
+
+
+def test_coding_tells_a_loss_from_a_gain() -> None:
+    assert "0.5 points below the rate code's (95 % interval ± 0.1, paired over seeds)" in reading("coding", 2)
+    full = report_records.results()
+    full.records["p2_coding"].summary |= {"compare/acc_loss_to_rate": -0.004, "compare/acc_loss_to_rate_ci95": 0.005}
+    assert "0.4 points above the rate code's (95 % interval ± 0.5, paired over seeds: no difference shown)" in reading("coding", 2, full)
+
+
+def test_coding_raster_counts_its_spikes() -> None:
+    assert "a 7: 5 spikes in the rate code, 3 in TTFS" in reading("coding_raster", 2)
+
+
+def test_tuning_compares_with_p1_on_the_data_of_the_search() -> None:
+    text = reading("tuning", 3)
+    assert "3 of the 4 epochs" in text
+    assert "P1's settings give 97.0 ± 1.0 %" in text
+    assert "the search found none that is better" in text
+    assert "P1's settings" not in reading("tuning", 3, report_records.results(without="p6_integrate"))
+
+
+def test_sparsity_marks_the_chosen_strength() -> None:
+    sweep = table("The sweep over the penalty's strength", 4)
+    assert sweep.marked == 1 and sweep.rows[1][0] == "0.1"
+    assert sweep.rows[1][3].replace("\u202f", " ") == "200.0 ± 2.0"
+
+
+def test_cutoff_judges_its_claim() -> None:
+    assert reading("cutoff", 5).endswith("is met.")
+    full = report_records.results()
+    full.records["p5_cutoff"].summary["cutoff/acc_change"] = -0.006
+    assert reading("cutoff", 5, full).endswith("is missed.")
+
+
+def test_integration_against_the_target() -> None:
+    assert "1/10.0 of the dense ANN's arithmetic energy; the target asks for 1/50, 5.0 times less" in reading("integration", 6)
+    full = report_records.results(p6_integrate=report_records.integration(ratio=0.01))
+    assert "within the target's 1/50" in reading("integration", 6, full)
+    assert [row[-3] for row in table("Step by step", 6).rows] == ["–", "1/2.2", "1/3.3", "1/5.0"]
+
+
+def test_energy_compares_with_the_zero_skipping_twin() -> None:
+    assert "On frames P1's SNN spends 2.25 times the energy of a twin that skips zeros (2.25 with memory traffic)" in reading("energy", 7)
+    assert "Diamonds are P6's steps." in reading("energy", 7)
+
+
+def test_liquid_against_the_plain_input() -> None:
+    # four seeds of 0.96 and one of 0.9 against 0.95
+    assert "the liquid ends 0.2 points below a read-out of the plain input in the same bins" in reading("liquid", 8)
+    assert "recurrence adds 30.0 points" in reading("liquid", 8)
+
+
+def test_seeds_that_reach_the_accuracy() -> None:
+    rows = {row[0]: row for row in table("Reproducibility so far", 8).rows}
+    assert rows["liquid, events (P8.1)"][3:5] == ["4 of 5", "34"]  # B(0.05; 4, 2) = 0.343
+    assert rows["SEW-ResNet, frames (P1.1)"][3] == "2 of 3"  # 0.96, 0.97, 0.98 against 0.97
+    assert rows["SEW-ResNet, events (P1.1)"][4] == "37"  # 0.05 ** (1 / 3)
+
+
+def test_layers_stand_from_input_to_output() -> None:
+    figure = next(p.figure for p in parts(2) if isinstance(p, Drawing) and p.name == "neurons")
+    heights = sorted(float(y) for line in figure.axes[1].lines if len(line.get_xdata()) == 3 for y in line.get_ydata())
+    first = next(line for line in figure.axes[1].lines if len(line.get_xdata()) == 3)
+    pairs = sorted(zip(first.get_xdata(), first.get_ydata(), strict=True))
+    assert [round(x) for x, _ in pairs] == [1, 2, 3]
+    assert [y for _, y in pairs] == [2.0, 2.1, 2.2]  # stem, block 0, block 10
+    assert len(heights) == 18
+
+
+def test_value_and_samples() -> None:
+    assert Value.of([1.0, 2.0, 3.0]) == Value(mean=2.0, sd=1.0, seeds=3)
+    full = report_records.results()
+    assert full.samples("p8_lsm", "order_easy-") == 600
+    assert full.samples("p8_lsm") == 450
+    assert full.samples("nothing") is None
+    assert full.value("p3_tune", "no/such") is None
+    full.records["p3_tune"].runs["extra"] = Run()
+    assert [name for name, _ in full.runs("p3_tune", seed=1)] == ["seed1"]

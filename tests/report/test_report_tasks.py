@@ -1,0 +1,58 @@
+"""The 23 tasks: complete, and never further than their figures."""
+
+from collections import Counter
+
+import pytest
+import report_records
+
+from snn5.report import STAGES, TASKS, Results, record_of
+from snn5.report._evidence import evidence
+
+
+def test_all_tasks_of_the_roadmap() -> None:
+    assert Counter(task.phase for task in TASKS) == {1: 4, 2: 3, 3: 1, 4: 3, 5: 3, 6: 2, 7: 3, 8: 4}
+    assert [task.id for task in TASKS] == sorted({task.id for task in TASKS})
+    assert all(task.title_ja and task.title for task in TASKS)
+
+
+def test_nothing_is_measured_without_records() -> None:
+    assert {task.state(Results({})) for task in TASKS} == {"not there yet"}
+    assert {evidence(task, Results({})) for task in TASKS} == {""}
+
+
+@pytest.mark.parametrize("task", [task for task in TASKS if task.stage], ids=lambda task: task.id)
+def test_a_task_needs_its_figure(task: object) -> None:
+    assert task.stage in STAGES
+    full = report_records.results()
+    assert task.state(full) == ("partly" if task.lacks else "measured")
+    assert evidence(task, full)
+    assert task.state(report_records.results(without=task.stage)) == "not there yet"
+    del full.records[task.stage].summary[task.metric]
+    assert task.state(full) == "not there yet"
+
+
+@pytest.mark.parametrize(
+    ("id_", "text"),
+    [
+        ("P1.1", "frames 97.0 ± 1.0 % (n = 450, 3 seeds)"),
+        ("P2.1", "costs PLIF 2.0 points of test accuracy, LIF 55.0 (n = 450, 3 seeds)"),
+        ("P2.3", "at 0.40 of its SynOps; claim met"),
+        ("P3.1", "of 2 trials 1 ran to the end"),
+        ("P4.1", "0.50 of the SynOps at 97.0 ± 1.0 %"),
+        ("P5.1", "2.00× fewer steps; 97.0 ± 1.0 % (n = 450, 3 seeds), −0.2 points"),
+        ("P6.2", "1/10.0 of the dense ANN's arithmetic energy, 1.00× of one that skips zeros"),
+        ("P7.1", "by 0 in 24 comparisons"),
+        ("P8.1", "order task 100.0 ± 0.0 % (n = 600, 5 seeds)"),
+    ],
+)
+def test_evidence(id_: str, text: str) -> None:
+    task = next(task for task in TASKS if task.id == id_)
+    assert text in evidence(task, report_records.results()).replace("\u202f", " ")
+
+
+def test_the_record_counts_the_states() -> None:
+    found = record_of(report_records.results())
+    states = Counter(run.params["state"] for run in found.runs.values())
+    assert found.summary["tasks/not_there_yet"] == states["not there yet"] == 10
+    assert sum(found.summary[f"tasks/{key}"] for key in ("measured", "partly", "not_there_yet")) == 23
+    assert found.summary["target/2_reached"] == 0
