@@ -83,7 +83,9 @@ class Checkpoint:
         wrong = sorted(name for name in own.keys() | stored.keys() if own.get(name) != stored.get(name))
         if wrong:
             first = ", ".join(f"{n}: model {own.get(n, 'absent')}, file {stored.get(n, 'absent')}" for n in wrong[:3])
-            raise UserError(f"these weights do not fit {self.card.model!r} ({len(wrong)} tensors differ; {first}); load the checkpoint of that model")
+            raise UserError(
+                f"these weights do not fit {self.card.model!r} ({len(wrong)} tensors differ; {first}); load the checkpoint of that model"
+            )
         model.load_state_dict(self.state)
         return model.eval()
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from snn5.errors import UserError
 
-
 _NOT_WRITABLE = {
     errno.ENOSPC,
     errno.EDQUOT,

@@ -223,7 +223,7 @@ def dataclasses_of(cls: type, place: str = "") -> list[tuple[str, type]]:
     return found
 
 
-@pytest.mark.parametrize("cls", sorted({cls for _, cls in dataclasses_of(Config)}, key=lambda cls: cls.__name__))
+@pytest.mark.parametrize("cls", sorted({cls for _, cls in dataclasses_of(Config)}, key=str))
 def test_every_number_and_default_has_its_range(cls: type) -> None:
     """A number without bounds would let NaN, infinity and negative sizes in; a default outside its range could not be spelt out."""
     hints = get_type_hints(cls)

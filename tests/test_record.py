@@ -83,8 +83,8 @@ def test_a_point_that_is_no_number_is_no_result(tmp_path: Path, bad: float) -> N
         record.save(Record(runs={"r": Run(curves={"c": [(0, bad)]})}), tmp_path)
 
 
-def _text(name: str, text: str) -> Callable[[Path], None]:
-    return lambda folder: (folder / name).write_text(text, encoding="utf-8") and None
+def _text(name: str, text: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).write_text(text, encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def _text(name: str, text: str) -> Callable[[Path], None]:
         (_text("curves.csv", "a,b\n1,2\n"), "holds no record of a stage"),
     ],
 )
-def test_what_is_no_record(tmp_path: Path, spoil: Callable[[Path], None], said: str) -> None:
+def test_what_is_no_record(tmp_path: Path, spoil: Callable[[Path], object], said: str) -> None:
     record.save(example(), tmp_path)
     spoil(tmp_path)
     with pytest.raises(UserError, match=said):

@@ -2,8 +2,8 @@
 
     python tools/kill_test.py CLONE [--kills 20] [--longest 60] [--seed 0]
 
-CLONE is a checkout whose dvc.lock is the committed one. Passes when no process outlives a kill by 3 s, every next `make repro` goes on by itself, and
-the last one ends with the committed dvc.lock, byte for byte.
+CLONE is a checkout whose dvc.lock is the committed one. Passes when no process outlives a kill by 3 s, every next `make repro` goes on by
+itself, and the last one ends with the committed dvc.lock, byte for byte.
 """
 
 import argparse

@@ -2,9 +2,9 @@
 
     Omega = sum_l sum_i psi_{l,i} s_{l,i}  /  (N T sum_l M_l)         (p = 1)
 
-with s_{l,i} the spikes that reach input i of layer l, psi_{l,i} its true fan-out (fewer at the borders, see snn5.benchmark), M_l the layer's dense
-MACs per step: Omega is the share of its dense operations that the network does, 0 to 1, whatever T, batch and size. The loss gets lambda Omega.
-The layer that sees the analogue image is left out: its work does not depend on spikes.
+with s_{l,i} the spikes that reach input i of layer l, psi_{l,i} its true fan-out (fewer at the borders, see snn5.benchmark), M_l the
+layer's dense MACs per step: Omega is the share of its dense operations that the network does, 0 to 1, whatever T, batch and size. The loss
+gets lambda Omega. The layer that sees the analogue image is left out: its work does not depend on spikes.
 Source: Suetake, Ikegawa, Saiin, Sawada, S3NN / spiking synaptic penalty, arXiv 2302.01500.
 """
 
@@ -60,7 +60,7 @@ class SynOpsPenalty:
             s = inputs[0]  # [T, N, C, H, W] or, inside the multi-step wrapper, [T N, C, H, W]
             key = (name, s.shape[-3:])
             if key not in self._fanout:
-                self._fanout[key] = conv_fanout(layer, s.shape[-3:], torch.ones_like(layer.weight)).to(s)  # type: ignore[arg-type]
+                self._fanout[key] = conv_fanout(layer, s.shape[-3:], torch.ones_like(layer.weight)).to(s)
             psi_CHW = self._fanout[key]
             self._operations.append((s * psi_CHW).sum())
             self._dense += float(psi_CHW.sum()) * (s.numel() // psi_CHW.numel())

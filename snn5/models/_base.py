@@ -26,7 +26,12 @@ class SpikingModel(nn.Module):
 
     def __init__(self, *, in_channels: int, num_classes: int, image_size: int, time_steps: int) -> None:
         super().__init__()
-        for key, value in {"in_channels": in_channels, "num_classes": num_classes, "image_size": image_size, "T (time_steps)": time_steps}.items():
+        for key, value in {
+            "in_channels": in_channels,
+            "num_classes": num_classes,
+            "image_size": image_size,
+            "T (time_steps)": time_steps,
+        }.items():
             if value < 1:
                 raise UserError(f"{key}={value}; need at least 1")
         self.in_channels, self.num_classes, self.image_size, self.time_steps = in_channels, num_classes, image_size, time_steps

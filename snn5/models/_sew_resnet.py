@@ -7,8 +7,8 @@ With A = F(S_in) the spikes of the residual branch, a block answers O = g(A, S_i
     iand: O = (1 - A) * S_in    (binary)
 
 A branch is conv3x3-BN-SN-conv3x3-BN-SN; where the shape changes, the shortcut is conv1x1-BN-SN: a spiking neuron is part of it.
-Source: Fang et al., Deep Residual Learning in Spiking Neural Networks, NeurIPS 2021, arXiv 2102.04159. The paper has no CIFAR nets; this is its
-block in He et al.'s CIFAR layout (3 stages of n blocks, depth 6n + 2).
+Source: Fang et al., Deep Residual Learning in Spiking Neural Networks, NeurIPS 2021, arXiv 2102.04159. The paper has no CIFAR nets; this is
+its block in He et al.'s CIFAR layout (3 stages of n blocks, depth 6n + 2).
 """
 
 from collections.abc import Callable
@@ -77,7 +77,14 @@ class SEWResNet(SpikingModel):
     """
 
     def __init__(
-        self, *, blocks: int, width: int = 16, connect: str = "add", neuron: str = "plif", neuron_args: dict[str, Any] | None = None, **shape: int
+        self,
+        *,
+        blocks: int,
+        width: int = 16,
+        connect: str = "add",
+        neuron: str = "plif",
+        neuron_args: dict[str, Any] | None = None,
+        **shape: int,
     ) -> None:
         super().__init__(**shape)
         if connect not in CONNECTIONS:

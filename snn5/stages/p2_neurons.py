@@ -42,7 +42,8 @@ def run(stage: Stage) -> Record:
 
     variants = list(product(NEURONS, taus, seeds))
     results = run_jobs(job, variants, label=stage.name, total=settings.epochs)
-    runs, summary = {}, {}
+    runs: dict[str, Run] = {}
+    summary: dict[str, float] = {}
     for neuron, tau in product(NEURONS, taus):
         own = {f"seed{v[2]}": r for v, r in zip(variants, results, strict=True) if v[:2] == (neuron, tau)}
         runs |= {f"{neuron}-tau{tau:g}-{name}": result for name, result in own.items()}

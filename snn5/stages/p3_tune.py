@@ -29,7 +29,12 @@ def run(stage: Stage) -> Record:
     time_steps = getattr(stage.config.data, tuning.data).time_steps
     splits, parents = read_splits(stage, tuning.data)
     x_TNCHW, info = splits.train.x_TNCHW, splits.train.info
-    shape = {"in_channels": x_TNCHW.shape[2], "num_classes": int(info["num_classes"]), "image_size": x_TNCHW.shape[-1], "time_steps": time_steps}
+    shape = {
+        "in_channels": x_TNCHW.shape[2],
+        "num_classes": int(info["num_classes"]),
+        "image_size": x_TNCHW.shape[-1],
+        "time_steps": time_steps,
+    }
     objective = Objective(settings, shape, samples(splits.train), samples(splits.val), epochs=tuning.max_epochs, seed=stage.seed("study"))
     key = hashlib.sha256(json.dumps([asdict(settings), asdict(tuning), shape, parents], sort_keys=True).encode()).hexdigest()[:12]
     budget = Budget(trials=tuning.trials, max_epochs=tuning.max_epochs, reduction_factor=tuning.reduction_factor)

@@ -2,9 +2,9 @@
 
     python -m snn5.stages.p6_integrate
 
-P3's tuned network, then P4.1's sparsity at the strength P4 chose, then P5.1's cutoff at the epsilon P5 chose; each step is measured on test, so that
-the table says what each brought. Every ingredient is resolved to the MLflow run that made its bytes and checked against dvc.lock; the lineage is
-logged on this stage's own run. TTFS (P2.3), quantisation (P4.2) and pruning (P4.3) are not in the chain yet.
+P3's tuned network, then P4.1's sparsity at the strength P4 chose, then P5.1's cutoff at the epsilon P5 chose; each step is measured on test,
+so that the table says what each brought. Every ingredient is resolved to the MLflow run that made its bytes and checked against dvc.lock; the
+lineage is logged on this stage's own run. TTFS (P2.3), quantisation (P4.2) and pruning (P4.3) are not in the chain yet.
 Out: checkpoints/seed<k>.safetensors (the final networks), metrics.json, curves.csv.
 """
 
@@ -62,10 +62,14 @@ def run(stage: Stage) -> Record:
         return final, found
 
     results = dict(zip(seeds, run_jobs(job, seeds, label=stage.name, total=p4.epochs), strict=True))
-    runs, summary = {}, {"strength": strength, "epsilon": epsilon}
+    runs: dict[str, Run] = {}
+    summary = {"strength": strength, "epsilon": epsilon}
     for step in ("ann", *STEPS):
         own = {seed: results[seed][1][step] for seed in seeds}
-        rows = {f"{step}-seed{seed}": Run(params={"seed": seed, "step": step}, metrics=m.metrics(), details=m.to_json()) for seed, m in own.items()}
+        rows = {
+            f"{step}-seed{seed}": Run(params={"seed": seed, "step": step}, metrics=m.metrics(), details=m.to_json())
+            for seed, m in own.items()
+        }
         runs |= rows
         summary |= summarise(rows.values(), prefix=f"{step}/")
     for seed in seeds:

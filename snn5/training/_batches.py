@@ -39,7 +39,10 @@ def in_order(data: Samples, size: int) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def shuffled(data: Samples, size: int, generator: torch.Generator, shift_pixels: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-    """All samples once, in random order, each moved by up to `shift_pixels` in x and y. A last batch of one sample is left out (batch norm)."""
+    """All samples once, in random order, each moved by up to `shift_pixels` in x and y.
+
+    A last batch of one sample is left out: batch norm cannot use it.
+    """
     order = torch.randperm(len(data), generator=generator)
     for index in order.split(size):
         if len(index) < 2:

@@ -100,13 +100,15 @@ def check_activity(rates: dict[str, float]) -> None:
     """
     for name, rate in rates.items():
         if rate < SILENT:
-            raise UserError(f"layer {name} is silent ({rate:.1e} spikes per neuron and step); lower its threshold or the regulariser's strength")
+            raise UserError(
+                f"layer {name} is silent ({rate:.1e} spikes per neuron and step); lower its threshold or the regulariser's strength"
+            )
         if rate > SATURATED:
             raise UserError(f"layer {name} is saturated ({rate:.2f} spikes per neuron and step); raise its threshold or lower lr")
 
 
 def _optimiser(model: nn.Module, settings: Train, steps_per_epoch: int) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
-    """AdamW or SGD; weight decay on matrices and kernels only (not on norms, biases or time constants); linear warm-up, then cosine to 0."""
+    """AdamW or SGD; weight decay on matrices and kernels only (no norms, biases, time constants); linear warm-up, then cosine to 0."""
     neural = {p for m in model.modules() if isinstance(m, base.MemoryModule) for p in m.parameters()}
     groups = [
         {"params": [p for p in model.parameters() if p.ndim > 1 and p not in neural], "weight_decay": settings.weight_decay},

@@ -36,7 +36,7 @@ def train_one(
         guard: see `fit`.
 
     Returns:
-        The checkpoint of the epoch chosen on validation, and a Run with `val/acc`, `test/acc` (that epoch), `test/acc_last` (the last epoch),
+        The checkpoint of the epoch chosen on validation, and a Run with `val/acc`, `test/acc` (that epoch), `test/acc_last` (last epoch),
         `train/loss`, `cost/spike_rate` (SNN only), `model/params`, the curves, and in its details the spike rate of every layer on test.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -12,7 +12,7 @@ from snn5.config import Train
 def suggest(trial: optuna.Trial) -> dict[str, Any]:
     """Draw one point.
 
-    lr and weight decay are log-uniform; tau is drawn as log(tau - 1), since 1/tau bunches up near 1; alpha is the width of the ATan surrogate.
+    lr and weight decay are log-uniform; tau is drawn as log(tau - 1), since 1/tau bunches up near 1; alpha is the width of ATan.
     """
     return {
         "lr": trial.suggest_float("lr", 1e-3, 3e-2, log=True),

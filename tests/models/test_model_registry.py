@@ -58,7 +58,7 @@ def test_unknown_model_names_the_closest() -> None:
     ("key", "said"), [("in_channels", "in_channels"), ("num_classes", "num_classes"), ("time_steps", r"T \(time_steps\)")]
 )
 @pytest.mark.parametrize("value", [0, -3])
-def test_sizes_below_one(key: str, said: str, value: int) -> None:
+def test_sizes_below_one(key: str, said: str, value: Any) -> None:
     with pytest.raises(UserError, match=rf"{said}={value}; need at least 1"):
         net(**{key: value})
 

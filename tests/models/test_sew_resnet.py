@@ -86,7 +86,7 @@ def test_t1_parameters(name: str, convolutions: int, neurons: int) -> None:
 
 def test_t1_anchors_of_the_literature() -> None:
     """He et al.'s ResNets with projection shortcuts: 272 474 (20), 855 770 (56), 1 730 714 (110)."""
-    shape = {"in_channels": 3, "num_classes": 10, "image_size": 32, "time_steps": 1, "neuron": "lif"}
+    shape: dict[str, Any] = {"in_channels": 3, "num_classes": 10, "image_size": 32, "time_steps": 1, "neuron": "lif"}
     counts = [sum(p.numel() for p in create_model(f"sew_resnet{d}", **shape).parameters()) for d in (20, 56, 110)]
     assert counts == [272474, 855770, 1730714]
 

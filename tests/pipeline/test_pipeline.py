@@ -1,4 +1,4 @@
-"""The real pipeline with tiny settings, in clones: the same bytes twice, nothing to do the second time, and everything restorable elsewhere."""
+"""The real pipeline with tiny settings, in clones: the same bytes twice, nothing to do the second time, all restorable elsewhere."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ TINY = {
     "seeds": [0],
     "p1": {slot: {"epochs": 2, "batch_size": 32, "model_args": {"width": 4}} for slot in ("frames", "events")},
     "p2_neurons": {"taus": [2.0], "train": {"epochs": 2, "model_args": {"width": 4}}},
-    "p2_coding": {"epochs": 2, "seeds": [0]},
+    "p2_coding": {"epochs": 2, "seeds": [0, 1]},
     "p3": {"trials": 2, "max_epochs": 2},
     "p4": {"strengths": [0.0, 1.0], "epochs": 1},
     "p8": {"neurons": 100, "seeds": [0]},
@@ -46,7 +46,13 @@ def clone(to: Path) -> Path:
 def run(cwd: Path, *command: str, **variables: str) -> str:
     """Run a command in a clone, with the packages of the clone itself."""
     bin_folder = str(Path(sys.executable).parent)
-    env = {**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(cwd), "SNN5_TRACKING": "on", **variables}
+    env = {
+        **os.environ,
+        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(cwd),
+        "SNN5_TRACKING": "on",
+        **variables,
+    }
     for name in ("SNN5_DATA_ROOT", "MLFLOW_TRACKING_URI", "SNN5_OPTUNA_STORAGE", "PYTEST_CURRENT_TEST"):
         env.pop(name, None)
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=560, check=False)

@@ -25,7 +25,7 @@ def noise(n: int = 32, seed: int = 0) -> Samples:
 
 
 def net(seed: int = 0, **overrides: Any) -> SpikingModel:
-    shape = {"in_channels": 1, "num_classes": 3, "image_size": 8, "time_steps": 2, "width": 4}
+    shape: dict[str, Any] = {"in_channels": 1, "num_classes": 3, "image_size": 8, "time_steps": 2, "width": 4}
     overrides = {"neuron_args": {"tau": 1.2, "v_threshold": 0.3}} | overrides  # every layer spikes from the start
     model = create_model("sew_resnet8", **(shape | overrides))
     initialise(model, torch.Generator().manual_seed(seed))

@@ -97,7 +97,8 @@ def test_test_samples_change_no_weight(splits: Splits, trained: tuple[Checkpoint
 
 
 def test_fit_never_gets_the_test_split(monkeypatch: pytest.MonkeyPatch, splits: Splits) -> None:
-    real, given = one_module.fit, []
+    real = one_module.fit
+    given: list[Samples] = []
 
     def spy(model: nn.Module, *args: Any, **kw: Any) -> Fit:
         given.extend(a for a in (*args, *kw.values()) if isinstance(a, Samples))
