@@ -128,7 +128,7 @@ def _dvc(root: Path) -> Iterator[Finding]:
 
 def _tracking(root: Path) -> Iterator[Finding]:
     from snn5 import tracking
-    from snn5.tracking._reach import shown
+    from snn5.tracking import shown
 
     try:
         tracking.check(root)

@@ -37,7 +37,7 @@ def serve(root: Path, *, host: str, prefect_port: int, mlflow_port: int, worker:
         UserError: a port is taken (nothing was started then), or a server did not start or ended by itself.
     """
     from snn5 import tracking
-    from snn5.tracking._reach import shown
+    from snn5.tracking import shown
 
     if other := _servers.running(root):
         raise UserError(f"`snn5 ui` already runs for this checkout at {other.removesuffix('/api')}; use that one, or stop it first")

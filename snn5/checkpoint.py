@@ -124,13 +124,19 @@ def load(path: str | Path, model: str | None = None) -> Checkpoint:
         raise UserError(f"checkpoint {path} is corrupt ({error}); delete it and run `dvc repro` or `dvc checkout`") from error
     except KeyError as error:
         raise UserError(f"{path} is a safetensors file without an SNN5 card; pass a checkpoint that SNN5 wrote") from error
+    if not isinstance(raw, dict):
+        raise UserError(
+            f"checkpoint {path} has a damaged card ({type(raw).__name__} instead of a mapping); delete it and run `dvc checkout`"
+        )
     if raw.pop("format", None) != FORMAT:
         raise UserError(f"checkpoint {path} is of another format than {FORMAT}; make it again with this version of SNN5")
     extra = raw.keys() - {f.name for f in fields(Card)}
     if extra:
         raise UserError(f"checkpoint {path} has card entries this version does not know: {', '.join(sorted(extra))}; update SNN5")
-    raw["transforms"] = [Transform(**t) for t in raw["transforms"]]
-    card = Card(**raw)
+    try:
+        card = Card(**{**raw, "transforms": [Transform(**t) for t in raw["transforms"]]})
+    except (KeyError, TypeError) as error:
+        raise UserError(f"checkpoint {path} has a damaged card ({error!r}); delete it and run `dvc checkout`") from error
     if model is not None and card.model != model:
         raise UserError(f"checkpoint {path} is of model {card.model!r}, not {model!r}; pass a checkpoint of {model!r}")
     return Checkpoint(card=card, state=state)

@@ -1,19 +1,18 @@
 """params.yaml <-> keyword-only dataclasses: an unknown key, a wrong type or an impossible value is an error that says what to do."""
 
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
-import yaml
-
+from snn5._settings import parse, read_yaml, setting
 from snn5.errors import UserError, unknown
 
 
-def setting(default: Any = MISSING, *, low: float | None = None, high: float | None = None, among: tuple[str, ...] | None = None) -> Any:
-    """A dataclass field with its allowed range (both ends included) or its allowed words."""
-    return field(default=default, metadata={"low": low, "high": high, "among": among})
+def _repeated(values: Sequence[float]) -> bool:
+    """Whether two of `values` would give their runs one name: records write them with six digits (:g)."""
+    return len({f"{value:g}" for value in values}) != len(values)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +60,7 @@ class Train:
     neuron: str = setting("plif")
     model_args: dict[str, Any] = field(default_factory=dict)  # overrides of the architecture, e.g. {width: 8}
     epochs: int = setting(low=1, high=5000)
-    batch_size: int = setting(64, low=1, high=65536)
+    batch_size: int = setting(64, low=2, high=65536)  # batch norm needs two samples
     optimizer: str = setting("adamw", among=("adamw", "sgd"))
     lr: float = setting(2e-3, low=1e-7, high=10.0)
     neuron_lr_scale: float = setting(1.0, low=0.0, high=1000.0)  # times lr, for what neurons learn (PLIF's w)
@@ -93,8 +92,10 @@ class Neurons:
     train: Train
 
     def __post_init__(self) -> None:
-        if not self.taus or min(self.taus) <= 1.0:
-            raise UserError(f"taus={self.taus}; need at least one value, each above 1 (1/tau is the share that leaks in a step)")
+        if not self.taus or not all(1 < tau < math.inf for tau in self.taus) or _repeated(self.taus):
+            raise UserError(
+                f"taus={self.taus}; need at least one value, each above 1 (1/tau is the share that leaks in a step), all different"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,7 +106,7 @@ class Coding:
     hidden: int = setting(128, low=1, high=65536)
     layers: int = setting(2, low=1, high=16)  # hidden layers
     epochs: int = setting(15, low=1, high=5000)
-    batch_size: int = setting(64, low=1, high=65536)
+    batch_size: int = setting(64, low=2, high=65536)
     lr: float = setting(8e-3, low=1e-7, high=10.0)
     label_smoothing: float = setting(0.1, low=0.0, high=0.5)
     # A TTFS window holds this quantile of its layer's activations; validation chooses.
@@ -143,8 +144,13 @@ class Sparsity:
     max_accuracy_loss: float = setting(0.01, low=0.0, high=1.0)  # on validation; the strongest that stays within is chosen
 
     def __post_init__(self) -> None:
-        if not self.strengths or min(self.strengths) < 0 or sorted(self.strengths) != list(self.strengths):
-            raise UserError(f"strengths={self.strengths}; need at least one value, none negative, in rising order")
+        if (
+            not self.strengths
+            or not all(0 <= s < math.inf for s in self.strengths)
+            or sorted(self.strengths) != list(self.strengths)
+            or _repeated(self.strengths)
+        ):
+            raise UserError(f"strengths={self.strengths}; need at least one value, none negative, in rising order, none twice")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,8 +161,8 @@ class Cutoff:
     max_accuracy_loss: float = setting(0.005, low=0.0, high=1.0)  # on validation; the largest epsilon that stays within is chosen
 
     def __post_init__(self) -> None:
-        if not self.epsilons or min(self.epsilons) < 0 or max(self.epsilons) > 1:
-            raise UserError(f"epsilons={self.epsilons}; need at least one value, each from 0 to 1")
+        if not self.epsilons or not all(0 <= e <= 1 for e in self.epsilons) or _repeated(self.epsilons):
+            raise UserError(f"epsilons={self.epsilons}; need at least one value, each from 0 to 1, all different")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -221,6 +227,16 @@ class Config:
     def __post_init__(self) -> None:
         if not self.seeds or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
             raise UserError(f"seeds={self.seeds}; need at least one seed, all different, none negative")
+        if self.p3.data != self.p6.data:
+            raise UserError(
+                f"p3.data={self.p3.data} but p6.data={self.p6.data}; P6 builds on the network that P3 tunes: set both to one of them"
+            )
+        warmup = getattr(self.p1, self.p3.data).warmup_epochs
+        if self.p3.max_epochs <= warmup:
+            raise UserError(
+                f"p3.max_epochs={self.p3.max_epochs} leaves a trial no epoch after p1.{self.p3.data}.warmup_epochs={warmup}; "
+                f"raise max_epochs or lower warmup_epochs"
+            )
 
 
 def load(path: str | Path = "params.yaml", profile: str | None = None) -> Config:
@@ -229,27 +245,36 @@ def load(path: str | Path = "params.yaml", profile: str | None = None) -> Config
     Raises:
         UserError: names the key, the value and the remedy.
     """
-    path = Path(path)
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing; run from the checkout's root, or restore it with `git checkout {path}`") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid YAML: {error}") from error
-    if not isinstance(raw, dict):
-        raise UserError(f"{path} must be a mapping of settings; it holds {type(raw).__name__}")
-    profiles = raw.pop("profiles", None) or {}
-    name = profile or raw.get("profile", "default")
-    if name not in profiles:
-        raise unknown("profile", str(name), profiles, f"(set `profile` in {path})")
-    merged = _overlay(raw, profiles[name] or {})
-    merged["profile"] = name
-    return parse(Config, merged, str(path))
+    common, tops = _read(Path(path))
+    name = profile or common.get("profile", "default")
+    if not isinstance(name, str):
+        raise UserError(f"{path}: profile={name!r}: need the name of one profile, such as default")
+    if name not in tops:
+        raise unknown("profile", name, tops, f"(set `profile` in {path})")
+    return parse(Config, _overlay(common, tops[name]) | {"profile": name}, str(path))
 
 
 def profiles(path: str | Path = "params.yaml") -> list[str]:
-    """The names of the profiles in `path`."""
-    return sorted((yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}).get("profiles") or {})
+    """The names of the profiles in `path`.
+
+    Raises:
+        UserError: the file is missing or malformed.
+    """
+    return sorted(_read(Path(path))[1])
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
+    """The common settings and, by name, what each profile lays over them."""
+    common = read_yaml(path)
+    found = common.pop("profiles", None) or {}
+    if not isinstance(found, Mapping):
+        raise UserError(f"{path}: profiles={found!r}: need a mapping from each profile's name to its settings")
+    for name, top in found.items():
+        if not isinstance(name, str):
+            raise UserError(f"{path}: profiles: the name {name!r} is no text; put it in quotes")
+        if top is not None and not isinstance(top, Mapping):
+            raise UserError(f"{path}: profiles.{name}={top!r}: need a mapping of settings")
+    return common, {name: top or {} for name, top in found.items()}
 
 
 def _overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
@@ -258,54 +283,3 @@ def _overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
         old = merged.get(key)
         merged[key] = _overlay(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) and key != "model_args" else value
     return merged
-
-
-def parse(cls: type, raw: Any, where: str) -> Any:
-    """Build the dataclass `cls` from the mapping `raw`; `where` is the dotted place that errors name."""
-    if not isinstance(raw, Mapping):
-        raise UserError(f"{where}={raw!r}: need a mapping of settings")
-    hints, known = get_type_hints(cls), {f.name: f for f in fields(cls)}
-    for key in raw:
-        if key not in known:
-            raise unknown("key", str(key), known, f"in {where}; remove it or correct its name")
-    values = {}
-    for name, spec in known.items():
-        place = f"{where}: {name}" if where.endswith(".yaml") else f"{where}.{name}"
-        if name in raw:
-            values[name] = _check(hints[name], raw[name], place, spec.metadata)
-        elif spec.default is MISSING and spec.default_factory is MISSING:
-            raise UserError(f"{place} is missing; add it")
-    try:
-        return cls(**values)
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from None
-
-
-def _check(kind: Any, value: Any, place: str, limits: Mapping[str, Any]) -> Any:
-    if is_dataclass(kind):
-        return parse(kind, value, place)  # type: ignore[arg-type]
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (Union, UnionType):
-        if value is None and NoneType in arguments:
-            return None
-        kind = next(a for a in arguments if a is not NoneType)
-        return _check(kind, value, place, limits)
-    if origin is list:
-        if not isinstance(value, list):
-            raise UserError(f"{place}={value!r}: need a list")
-        return [_check(arguments[0], item, f"{place}[{i}]", limits) for i, item in enumerate(value)]
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise UserError(f"{place}={value!r}: need a mapping")
-        return dict(value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if type(value) is not kind:
-        hint = " (YAML reads 1e-3 as text: write 1.0e-3)" if kind is float and isinstance(value, str) else ""
-        raise UserError(f"{place}={value!r}: need {kind.__name__}, got {type(value).__name__}{hint}")
-    low, high, among = (limits.get(key) for key in ("low", "high", "among"))
-    if kind in (int, float) and not ((low is None or value >= low) and (high is None or value <= high)):
-        raise UserError(f"{place}={value}: need a value from {low} to {'any' if high is None else high}")
-    if among and value not in among:
-        raise UserError(f"{place}={value!r}: need one of {', '.join(among)}")
-    return value

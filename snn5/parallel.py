@@ -18,24 +18,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 
 from snn5._progress import progress
 from snn5.errors import UserError
+from snn5.reproducible import keep_memory, one_thread
 
 Tick = Callable[[], None]
 J = TypeVar("J")
 R = TypeVar("R")
 
 _PR_SET_PDEATHSIG = 1
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
-_VARIABLES = {  # for libraries that are loaded later
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "NUMBA_NUM_THREADS": "1",
-    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # torch asks for it where deterministic algorithms meet CUDA
-}
 
 _worker: tuple[Callable[..., Any], Sequence[Any], Connection] | None = None  # set in a worker only
 
@@ -67,34 +59,6 @@ def run_jobs(function: Callable[[J, Tick], R], jobs: Sequence[J], *, label: str,
             with shown as advance, _own_generators():
                 return [_one(function, job, index, advance) for index, job in enumerate(jobs)]
         return _in_processes(function, jobs, label, total, min(count, len(jobs)))
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One thread for torch, BLAS and OpenMP, deterministic algorithms only; what was set before comes back at the end."""
-    threads, mode = torch.get_num_threads(), torch.get_deterministic_debug_mode()
-    variables = {name: os.environ.get(name) for name in _VARIABLES}
-    os.environ.update(_VARIABLES)
-    try:
-        with threadpool_limits(1):
-            torch.set_num_threads(1)
-            torch.set_deterministic_debug_mode("error")  # as use_deterministic_algorithms(True), which imports the compiler for 2 s
-            yield
-    finally:
-        torch.set_num_threads(threads)
-        torch.set_deterministic_debug_mode(mode)
-        for name, value in variables.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-def keep_memory() -> None:
-    """Let glibc keep freed blocks: every training step would return large ones and fault them in again (Linux; else nothing)."""
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        libc.mallopt(_M_MMAP_MAX, 0)
-        libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def die_with_parent(parent: int) -> None:

@@ -6,6 +6,7 @@ at any time (`snn5 track backfill`).
 
 import csv
 import io
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,8 @@ def save(record: Record, folder: str | Path) -> None:
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["run", "name", "step", "value"])
     for run, name, step, value in _points(record.runs):
+        if not math.isfinite(value):
+            raise ValueError(f"curve {name!r} of run {run!r} is {value} at step {step}; a figure that is not a number is no result")
         rows.writerow([run, name, step, repr(float(value))])
     write_text(folder / "curves.csv", text.getvalue())
 

@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 import pytest
 import yaml
 
-from snn5.config import Config, Liquid, Train, load, profiles
+from snn5.config import Config, Cutoff, Liquid, Neurons, Sparsity, Train, load, profiles
 from snn5.errors import UserError
 
 ROOT = Path(__file__).parents[1]
@@ -56,7 +56,7 @@ def test_the_repositorys_settings() -> None:
     assert config.profile == "default" and config.seeds == [0, 1, 2]
     assert (config.data.frames.dataset, config.data.frames.time_steps) == ("digits", 4)
     assert config.p1.frames.model_args == {"width": 16} and config.p1.frames.lr == 4e-3
-    assert config.data.frames.camera.sensor == 16  # a default of the dataclass
+    assert config.data.frames.camera.sensor == 16
 
 
 @pytest.mark.parametrize("name", sorted(REAL["profiles"]))
@@ -244,84 +244,142 @@ def test_a_dataclass_made_in_code_checks_its_combinations_too() -> None:
         Liquid(odds=[2.0, 0.0, 0.0, 0.0])
 
 
-# --- open defects
+# --- what would fail, or overwrite, only after hours of training
 
 
-@pytest.mark.xfail(reason="defect: NaN and infinity pass in lists, whose items have no range", strict=True)
-@pytest.mark.parametrize("bad", [math.nan, math.inf])
-@pytest.mark.parametrize("place", ["p2_neurons.taus", "p4.strengths"])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("place", ["p2_neurons.taus", "p4.strengths", "p5.epsilons", "p2_coding.quantiles", "p8.odds"])
 def test_lists_take_no_nan(tmp_path: Path, place: str, bad: float) -> None:
-    with pytest.raises(UserError):
-        changed(tmp_path, at(place, [2.0, bad]))
+    with pytest.raises(UserError, match=rf"{place}\[1\]=-?(nan|inf): need a finite number"):
+        changed(tmp_path, at(place, [0.5, bad]))
 
 
-@pytest.mark.xfail(reason="defect: NaN passes in lists, whose items have no range", strict=True)
-def test_epsilons_take_no_nan(tmp_path: Path) -> None:
-    with pytest.raises(UserError):
-        changed(tmp_path, at("p5.epsilons", [math.nan]))
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_lists_made_in_code_take_no_nan(bad: float) -> None:
+    with pytest.raises(UserError, match="taus="):
+        Neurons(taus=[2.0, bad], train=Train(model="m", epochs=2))
+    with pytest.raises(UserError, match="strengths="):
+        Sparsity(strengths=[0.0, bad], epochs=1)
+    with pytest.raises(UserError, match="epsilons="):
+        Cutoff(epsilons=[0.0, bad])
 
 
-@pytest.mark.xfail(reason="defect: equal values make two runs of one name, and only the later is recorded", strict=True)
-@pytest.mark.parametrize(("place", "value"), [("p2_neurons.taus", [2.0, 2.0]), ("p4.strengths", [0.0, 0.1, 0.1])])
-def test_lists_take_no_value_twice(tmp_path: Path, place: str, value: list[float]) -> None:
-    with pytest.raises(UserError):
-        changed(tmp_path, at(place, value))
-
-
-@pytest.mark.xfail(reason="defect: training leaves single samples out, so nothing would be trained", strict=True)
-def test_batches_of_one(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"batch_size=1: need a value from 2"):
-        changed(tmp_path, at("p1.frames.batch_size", 1))
-
-
-@pytest.mark.xfail(
-    reason="defect: p6 loads p3's network and p6's data; where the slots differ it fails after all the training", strict=True
-)
-def test_the_tuned_network_must_be_that_of_the_integration(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="data"):
-        changed(tmp_path, at("p3.data", "events"))
+def test_arguments_of_a_model_take_no_nan(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"p1\.frames\.model_args\.neuron_args\.tau=nan: need a finite number"):
+        changed(tmp_path, at("p1.frames.model_args", {"width": 8, "neuron_args": {"tau": math.nan}}))
+    with pytest.raises(UserError, match=r"model_args\.sizes\[1\]=inf: need a finite number"):
+        changed(tmp_path, at("p1.frames.model_args", {"sizes": [1.0, math.inf]}))
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("place", "value", "said"),
     [
-        pytest.param(
-            name, marks=[pytest.mark.xfail(reason="defect: p6.data: events without p3.data: events", strict=True)] if broken else []
-        )
-        for name, broken in ((n, n in ("cifar10dvs", "ncaltech101", "dvsgesture", "shd")) for n in sorted(REAL["profiles"]))
+        ("p2_neurons.taus", [2.0, 2.0], "all different"),
+        ("p2_neurons.taus", [2.0, 2.0000001], "all different"),  # both would be the run plif-tau2
+        ("p4.strengths", [0.0, 0.1, 0.1], "none twice"),
+        ("p5.epsilons", [0.01, 0.0, 0.01], "all different"),
     ],
 )
+def test_lists_take_no_value_twice(tmp_path: Path, place: str, value: list[float], said: str) -> None:
+    with pytest.raises(UserError, match=rf"{place.split('.')[1]}=\[.*{said}"):
+        changed(tmp_path, at(place, value))
+
+
+@pytest.mark.parametrize("section", ["p1.frames", "p1.events", "p2_neurons.train", "p2_coding"])
+def test_batches_of_one(tmp_path: Path, section: str) -> None:
+    with pytest.raises(UserError, match=rf"{section}\.batch_size=1: need a value from 2 to"):
+        changed(tmp_path, at(f"{section}.batch_size", 1))
+    changed(tmp_path, at(f"{section}.batch_size", 2))
+
+
+def test_the_tuned_network_must_be_that_of_the_integration(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"p3\.data=events but p6\.data=frames; P6 builds on the network that P3 tunes"):
+        changed(tmp_path, at("p3.data", "events"))
+
+
+@pytest.mark.parametrize("name", sorted(REAL["profiles"]))
 def test_profiles_tune_what_they_integrate(name: str) -> None:
     config = load(ROOT / "params.yaml", name)
-    assert config.p3.data == config.p6.data
+    top = REAL["profiles"][name]
+    assert config.p3.data == config.p6.data == top.get("p6", {}).get("data", "frames")
 
 
-@pytest.mark.xfail(reason="defect: the study's budget is checked in the middle of stage p3_tune, not here", strict=True)
 def test_warm_up_must_fit_into_a_trial(tmp_path: Path) -> None:
-    def change(raw: dict[str, Any]) -> None:
-        raw["p1"]["frames"]["warmup_epochs"] = 5
-        raw["p3"]["max_epochs"] = 5
+    def change(slot: str, epochs: int) -> Change:
+        def both(raw: dict[str, Any]) -> None:
+            raw["p1"][slot]["warmup_epochs"] = 5
+            raw["p3"]["max_epochs"] = epochs
 
-    with pytest.raises(UserError, match="warmup_epochs"):
+        return both
+
+    with pytest.raises(UserError, match=r"p3\.max_epochs=5 leaves a trial no epoch after p1\.frames\.warmup_epochs=5; raise max_epochs"):
+        changed(tmp_path, change("frames", 5))
+    changed(tmp_path, change("frames", 6))
+    changed(tmp_path, change("events", 5))  # not the slot that is tuned
+
+
+# --- malformed files
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (at("profile", ["a"]), r"params\.yaml: profile=\['a'\]: need the name of one profile"),
+        (at("profile", 3), r"profile=3: need the name"),
+        (at("profiles", ["default"]), r"profiles=\['default'\]: need a mapping"),
+        (at("profiles", {"default": ["a"]}), r"profiles\.default=\['a'\]: need a mapping of settings"),
+        (at("profiles", {1: {}}), r"profiles: the name 1 is no text"),
+        (at("profiles", None), r"unknown profile 'default'; known: none"),
+    ],
+)
+def test_profiles_of_another_shape(tmp_path: Path, change: Change, said: str) -> None:
+    with pytest.raises(UserError, match=said):
         changed(tmp_path, change)
 
 
-@pytest.mark.xfail(reason="defect: TypeError or AttributeError with a traceback", raises=(TypeError, AttributeError), strict=True)
-@pytest.mark.parametrize("change", [at("profile", ["a"]), at("profiles", ["default"]), at("profiles", {"default": ["a"]})])
-def test_profiles_of_another_shape(tmp_path: Path, change: Change) -> None:
-    with pytest.raises(UserError, match="profile"):
-        changed(tmp_path, change)
-
-
-@pytest.mark.xfail(reason="defect: OSError with a traceback", raises=OSError, strict=True)
-def test_names_of_profiles_of_no_file(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is missing"):
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "is missing"),
+        ("a: [1\n", "is not valid YAML"),
+        ("- 1\n", "must be a mapping"),
+        ("a: 2024-13-01\n", "is not valid YAML"),
+        ("profiles: [a]\n", r"profiles=\['a'\]: need a mapping"),
+    ],
+)
+def test_names_of_profiles_of_no_file(tmp_path: Path, text: str | None, said: str) -> None:
+    if text is not None:
+        (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=said):
         profiles(tmp_path / "params.yaml")
 
 
-@pytest.mark.xfail(reason="defect: the second of two equal keys wins without a word", strict=True)
-def test_a_key_twice(tmp_path: Path) -> None:
-    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    (tmp_path / "params.yaml").write_text(text + "\nseeds: [9]\n", encoding="utf-8")
-    with pytest.raises(UserError, match="seeds"):
+def test_a_folder_is_no_params(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be read"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("extra", "key", "line"),
+    [("seeds: [9]", "seeds", 1), ("extra: {lr: 1.0, b: 2, lr: 2.0}", "lr", 1), ("extra:\n  a: 1\n  a: 1", "a", 3)],
+)
+def test_a_key_twice(tmp_path: Path, extra: str, key: str, line: int) -> None:
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8").rstrip() + "\n"
+    (tmp_path / "params.yaml").write_text(text + extra + "\n", encoding="utf-8")
+    said = rf"params\.yaml: the key '{key}' stands twice, again in line {text.count(chr(10)) + line}; remove one"
+    with pytest.raises(UserError, match=said):
         load(tmp_path / "params.yaml")
+    with pytest.raises(UserError, match=said):
+        profiles(tmp_path / "params.yaml")
+
+
+# --- nothing unseen
+
+
+@pytest.mark.parametrize(("place", "cls"), dataclasses_of(Config), ids=lambda value: value or "top" if isinstance(value, str) else "")
+def test_the_common_part_spells_every_setting_out(place: str, cls: type) -> None:
+    """A default of the dataclasses that stands in no file would change results behind DVC's back."""
+    raw = REAL
+    for key in place.split(".") if place else []:
+        raw = raw[key]
+    assert {f.name for f in fields(cls)} == set(raw) - {"profiles"}

@@ -25,12 +25,6 @@ STAGES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "dvc.yaml").read_text
 EACH = pytest.mark.parametrize("name", sorted(STAGES))
 
 
-def each_but(reason: str, *defects: str) -> pytest.MarkDecorator:
-    """All stages; those in `defects` are known to fail and must."""
-    marks = {name: [pytest.mark.xfail(reason=f"defect: {reason}", strict=True)] if name in defects else [] for name in STAGES}
-    return pytest.mark.parametrize("name", [pytest.param(name, marks=marks[name]) for name in sorted(STAGES)])
-
-
 PHASES = pytest.mark.parametrize("name", sorted(name for name in STAGES if name != "report"))  # the report reads records, no settings
 
 
@@ -39,23 +33,15 @@ CARRIERS = {
     "snn5/__init__.py": "switches telemetry off",
     "snn5/errors.py": "words of errors; a stage that raises writes nothing",
     "snn5/_progress.py": "draws",
+    "snn5/config.py": "checks settings; every value stands in params.yaml (tests/test_config.py), which DVC tracks",
+    "snn5/_settings.py": "likewise",
+    "snn5/parallel.py": "spreads jobs over processes; threads and determinism are set by snn5/reproducible.py",
     "snn5/lockfile.py": "reads dvc.lock for tracking",
     "snn5/tracking": "MLflow gets copies; of p6's ingredients only md5s that dvc.lock has too come back",
     "snn5/stages/__init__.py": "empty",
+    "snn5/stages/_stage.py": "carries; seeds come from snn5/reproducible.py, the form of records from snn5/record.py",
     "snn5/stages/_watchdog.py": "ends a stage or does nothing",
 }
-# What is left out of the deps although it can change a byte; see test_nothing_left_out_can_change_a_byte.
-DOUBTFUL = {
-    "snn5/config.py": "holds the default of every setting that params.yaml leaves out (weight_decay, loss, tet_lambda ...)",
-    "snn5/files.py": "write_json gives metrics.json its bytes, md5 the parents in a checkpoint's card theirs",
-    "snn5/record.py": "gives metrics.json and curves.csv their form",
-    "snn5/statistics.py": "works the summaries out",
-    "snn5/parallel.py": "sets one thread and deterministic algorithms, and seeds the global generators",
-    "snn5/stages/_stage.py": "draws every seed (Stage.seed) and writes the record",
-    "snn5/stages/_data.py": "chooses which file is train, validation and test",
-}
-
-
 # --- the modules behind a script
 
 
@@ -113,7 +99,8 @@ def reached(path: Path) -> frozenset[str]:
             if home not in found and not carries(home.relative_to(ROOT).as_posix(), CARRIERS):
                 found.add(home)
                 todo.append(home)
-    return frozenset(p.relative_to(ROOT).as_posix() for p in found)
+    # Seeds, threads and determinism reach every script through the harness, which itself is a carrier.
+    return frozenset(p.relative_to(ROOT).as_posix() for p in found) | {"snn5/reproducible.py"}
 
 
 def carries(file: str, among: dict[str, str]) -> bool:
@@ -183,9 +170,9 @@ def test_nothing_is_listed_twice(name: str) -> None:
 # --- code
 
 
-@each_but("train_one makes a checkpoint, whose module is not listed", "p2_neurons")
+@EACH
 def test_deps_hold_every_module_that_the_stage_runs(name: str) -> None:
-    missing = sorted(f for f in reached(script(name)) if not covered(f, code_deps(name)) and not carries(f, CARRIERS | DOUBTFUL))
+    missing = sorted(f for f in reached(script(name)) if not covered(f, code_deps(name)))
     assert missing == []
 
 
@@ -196,17 +183,9 @@ def test_no_dep_that_nothing_imports(name: str) -> None:
     assert [dep for dep in code_deps(name) if not (ROOT / dep).exists()] == []
 
 
-@each_but("the defaults of config.py, the forms and the seeds of the harness are in no stage's deps", *STAGES)
-def test_nothing_left_out_can_change_a_byte(name: str) -> None:
-    left_out = sorted(f for f in reached(script(name)) if carries(f, DOUBTFUL) and not covered(f, code_deps(name)))
-    assert left_out == []
-
-
 def test_exemptions_exist_and_are_used() -> None:
-    everything = frozenset().union(*(reached(script(name)) for name in STAGES))
-    for place in CARRIERS | DOUBTFUL:
+    for place in CARRIERS:
         assert (ROOT / place).exists(), place
-    assert all(any(carries(f, {place: ""}) for f in everything) for place in DOUBTFUL)
 
 
 def test_a_packages_init_hands_on_and_does_nothing_else() -> None:
@@ -278,7 +257,7 @@ def paths_in(file: str) -> set[str]:
     return found
 
 
-@each_but("train and validation files are listed, but only test is opened", "p7_benchmark")
+@EACH
 def test_data_deps_are_what_the_stage_opens(name: str) -> None:
     """Each path in the script (and in _data.py where it is used) has a dep above it, and each dep a path in it."""
     if name == "report":  # takes its paths from snn5.report.STAGES
@@ -383,7 +362,7 @@ def test_params_hold_every_setting_that_the_script_reads(name: str) -> None:
     assert [".".join(one) for one in read if not any(within(one, section) for section in params(name))] == []
 
 
-@each_but("p2_coding has seeds of its own; p6 reads p5's choice from its metrics.json", "p2_coding", "p6_integrate")
+@PHASES
 def test_no_setting_that_the_script_does_not_read(name: str) -> None:
     read = [one for dotted in settings_of(name) for one in slots(dotted)]
     unread = [".".join(s) for s in params(name) if not any(within(one, s) or within(s, one) for one in read)]

@@ -18,7 +18,20 @@ LIBRARY = [f for f in FILES if f.startswith("snn5/")]
 
 # Lower may not import higher; within a layer packages may import each other, but not in a circle.
 LAYERS: list[set[str]] = [
-    {"errors", "files", "config", "record", "statistics", "parallel", "lockfile", "_progress", "_processes", "_guard"},
+    {
+        "errors",
+        "files",
+        "config",
+        "record",
+        "statistics",
+        "parallel",
+        "lockfile",
+        "reproducible",
+        "_settings",
+        "_progress",
+        "_processes",
+        "_guard",
+    },
     {"neurons", "coding"},
     {"models", "datasets"},
     {"checkpoint"},
@@ -136,13 +149,10 @@ def test_modules_are_private() -> None:
     assert [f for f in LIBRARY if f.count("/") > 1 and not Path(f).name.startswith("_") and not is_script(f)] == []
 
 
-def each_but(reason: str, *defects: str) -> pytest.MarkDecorator:
-    """All files; those in `defects` are known to fail and must."""
-    mark = pytest.mark.xfail(reason=f"defect: {reason}", strict=True)
-    return pytest.mark.parametrize("file", [pytest.param(f, marks=[mark] if f in defects else []) for f in FILES])
+EACH = pytest.mark.parametrize("file", FILES)
 
 
-@each_but("imports a private module of tracking", "snn5/_doctor.py", "snn5/_ui.py")
+@EACH
 def test_nobody_reaches_into_another_package(file: str) -> None:
     """Files inside a package can then move without a word to anybody."""
     reaching = [(line, m) for line, m in imported(file) if m.startswith("snn5.") and m.count(".") > 2 and m.split(".")[1] != unit(file)]
@@ -181,7 +191,7 @@ def test_no_global_randomness() -> None:
     assert wrong == []
 
 
-@each_but("longer than 300 lines", "snn5/config.py")
+@EACH
 def test_no_long_files(file: str) -> None:
     assert len((ROOT / file).read_text(encoding="utf-8").splitlines()) <= LONGEST
 

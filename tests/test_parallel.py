@@ -17,7 +17,8 @@ import torch
 
 from snn5 import _progress, parallel
 from snn5.errors import UserError
-from snn5.parallel import one_thread, run_jobs
+from snn5.parallel import run_jobs
+from snn5.reproducible import one_thread
 
 Tick = Callable[[], None]
 

@@ -76,7 +76,6 @@ def test_a_figure_that_is_no_number_is_no_result(tmp_path: Path, bad: float) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.xfail(reason="defect: metrics refuse NaN, curves write it", strict=True)
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_point_that_is_no_number_is_no_result(tmp_path: Path, bad: float) -> None:
     with pytest.raises(ValueError, match="not"):

@@ -3,8 +3,9 @@
     Omega = sum_l sum_i psi_{l,i} s_{l,i}  /  (N T sum_l M_l)         (p = 1)
 
 with s_{l,i} the spikes that reach input i of layer l, psi_{l,i} its true fan-out (fewer at the borders, see snn5.benchmark), M_l the
-layer's dense MACs per step: Omega is the share of its dense operations that the network does, 0 to 1, whatever T, batch and size. The loss
-gets lambda Omega. The layer that sees the analogue image is left out: its work does not depend on spikes.
+layer's dense MACs per step: Omega is the share of its dense operations that the network does, whatever T, batch and size (with ADD, whose
+integers count as that many operations, it can pass 1). The loss gets lambda Omega.
+The layer that sees the analogue image is left out: its work does not depend on spikes.
 Source: Suetake, Ikegawa, Saiin, Sawada, S3NN / spiking synaptic penalty, arXiv 2302.01500.
 """
 
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from snn5.benchmark import conv_fanout
 from snn5.checkpoint import Checkpoint, Transform
 from snn5.config import Train
+from snn5.errors import UserError
 from snn5.training import Fit, Samples, fit
 
 
@@ -79,6 +81,7 @@ def sparsify(
     generator: torch.Generator,
     parents: dict[str, str] | None = None,
     tick: Callable[[], None] = lambda: None,
+    guard: bool = True,
 ) -> tuple[Checkpoint, Fit]:
     """Fine-tune under CE + strength * Omega and keep the last epoch (the best on accuracy would be the least sparse one).
 
@@ -86,14 +89,15 @@ def sparsify(
         settings: epochs, lr and loss of the fine-tuning (warm-up is switched off).
         strength: lambda >= 0; 0 is plain fine-tuning, bit for bit.
         ramp_fraction: share of the steps over which lambda rises linearly from 0.
+        guard: see `fit`; a sweep passes False and lets validation refuse a strength that silences the network.
 
     Raises:
-        ValueError: a negative strength. UserError: a layer went silent; names it.
+        UserError: a negative strength, or a layer went silent; names it.
     """
     if strength < 0:
-        raise ValueError(f"strength={strength}; a negative one rewards spikes")
+        raise UserError(f"strength={strength}; a negative one rewards spikes; give 0 or more")
     settings = replace(settings, warmup_epochs=0)
-    model = checkpoint.build()
+    model = checkpoint.build().to(train.y_N.device)
     penalty = SynOpsPenalty(model)
     steps = settings.epochs * -(-len(train) // settings.batch_size)
     ramp = max(1, round(ramp_fraction * steps))
@@ -102,10 +106,11 @@ def sparsify(
         return strength * min(1.0, (step + 1) / ramp) * penalty.value()
 
     if strength == 0:
-        result = fit(model, train, val, settings, generator=generator, tick=tick)
+        result = fit(model, train, val, settings, generator=generator, tick=tick, guard=guard)
     else:
         with penalty.watching():
-            result = fit(model, train, val, settings, generator=generator, tick=tick, extra_loss=extra)
+            result = fit(model, train, val, settings, generator=generator, tick=tick, extra_loss=extra, guard=guard)
     model.load_state_dict(result.last)
     transform = Transform(name="sparsify", args={"strength": strength, "epochs": settings.epochs, "lr": settings.lr}, parents=parents or {})
-    return checkpoint.after(transform, model), result
+    # Thresholds of an early exit belong to the old logits.
+    return checkpoint.after(transform, model.cpu(), cutoff=None), result

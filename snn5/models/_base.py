@@ -11,6 +11,7 @@ from spikingjelly.activation_based import functional
 from torch import Tensor, nn
 
 from snn5.errors import UserError
+from snn5.neurons import PLIF
 
 
 class SpikingModel(nn.Module):
@@ -56,8 +57,9 @@ class SpikingModel(nn.Module):
         Raises:
             UserError: the input has another shape, or another number of steps than 1 or T.
         """
-        if x_TNCHW.ndim != 5 or x_TNCHW.shape[2] != self.in_channels:
-            raise UserError(f"input of shape {list(x_TNCHW.shape)}; need [T, N, {self.in_channels}, H, W]")
+        if x_TNCHW.ndim != 5 or tuple(x_TNCHW.shape[2:]) != (self.in_channels, self.image_size, self.image_size):
+            size = self.image_size
+            raise UserError(f"input of shape {list(x_TNCHW.shape)}; need [T, N, {self.in_channels}, {size}, {size}]")
         if self.is_twin:
             x_TNCHW = x_TNCHW.mean(0, keepdim=True)
         steps = x_TNCHW.shape[0]
@@ -81,7 +83,8 @@ def predict(logits_TNK: Tensor) -> Tensor:
 
 
 def initialise(model: nn.Module, generator: torch.Generator) -> None:
-    """Draw all weights anew: convolutions Kaiming-normal (fan-out), linear layers normal(0, 0.02), biases 0, norms 1 and 0.
+    """Draw all weights anew: convolutions Kaiming-normal (fan-out), linear layers normal(0, 0.02), biases 0, norms 1 and 0, time
+    constants as at the start.
 
     Source: He et al. 2015, arXiv 1502.01852; the recipe of torchvision's and SEW's ResNets.
     """
@@ -90,5 +93,7 @@ def initialise(model: nn.Module, generator: torch.Generator) -> None:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
         elif isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=0.02, generator=generator)
+        elif isinstance(module, nn.BatchNorm2d | PLIF):
+            module.reset_parameters()
         if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)

@@ -17,7 +17,7 @@ from typing import Any
 from spikingjelly.activation_based import layer
 from torch import Tensor, nn
 
-from snn5.errors import unknown
+from snn5.errors import UserError, unknown
 from snn5.models._base import SpikingModel
 from snn5.neurons import create_neuron
 
@@ -89,6 +89,8 @@ class SEWResNet(SpikingModel):
         super().__init__(**shape)
         if connect not in CONNECTIONS:
             raise unknown("connection", connect, CONNECTIONS)
+        if not isinstance(width, int) or width < 1:
+            raise UserError(f"width={width}; need a whole number of channels, at least 1")
 
         def make_neuron() -> nn.Module:
             return create_neuron(neuron, **(neuron_args or {}))

@@ -10,7 +10,12 @@ The surrogate is ATan: dS/dH = (a/2) / (1 + (pi/2 a (H - V_th))^2), a = 2, so it
 SpikingJelly 2.0 itself defaults to Sigmoid(4), no detaching and single steps; none of that is meant here.
 """
 
+import math
+
+import torch
 from spikingjelly.activation_based import neuron, surrogate
+
+from snn5.errors import UserError
 
 
 class LIF(neuron.LIFNode):
@@ -25,7 +30,7 @@ class LIF(neuron.LIFNode):
     """
 
     def __init__(self, *, tau: float = 2.0, v_threshold: float = 1.0, alpha: float = 2.0) -> None:
-        _check(tau, v_threshold)
+        _check(tau=tau, v_threshold=v_threshold, alpha=alpha)
         super().__init__(
             tau=float(tau),
             decay_input=True,
@@ -50,7 +55,7 @@ class PLIF(neuron.ParametricLIFNode):
     """
 
     def __init__(self, *, tau: float = 2.0, v_threshold: float = 1.0, alpha: float = 2.0) -> None:
-        _check(tau, v_threshold)
+        _check(tau=tau, v_threshold=v_threshold, alpha=alpha)
         super().__init__(
             init_tau=float(tau),
             decay_input=True,
@@ -60,10 +65,17 @@ class PLIF(neuron.ParametricLIFNode):
             detach_reset=True,
             step_mode="m",
         )
+        self.init_tau = float(tau)
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Forget what was learned: tau is tau0 again."""
+        self.w.fill_(-math.log(self.init_tau - 1.0))
 
 
-def _check(tau: float, v_threshold: float) -> None:
-    if tau <= 1.0:
-        raise ValueError(f"tau={tau}; need tau > 1 step, since 1/tau is the share that leaks in a step")
-    if v_threshold <= 0.0:
-        raise ValueError(f"v_threshold={v_threshold}; need a positive threshold")
+def _check(*, tau: float, v_threshold: float, alpha: float) -> None:
+    if not 1.0 < tau < math.inf:
+        raise UserError(f"tau={tau}; need tau > 1 step, since 1/tau is the share that leaks in a step")
+    for name, value in {"v_threshold": v_threshold, "alpha": alpha}.items():
+        if not 0.0 < value < math.inf:
+            raise UserError(f"{name}={value}; need a positive number")

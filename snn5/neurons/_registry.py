@@ -1,5 +1,6 @@
 """Neurons by name; `relu` is what an ANN twin has in their place."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -15,10 +16,14 @@ def create_neuron(name: str, **args: Any) -> nn.Module:
     """One neuron layer (`relu` for the twins, which takes no arguments).
 
     Raises:
-        UserError: nobody registered `name`.
+        UserError: nobody registered `name`, or the neuron has no such argument.
     """
     if name == "relu":
         return nn.ReLU()
     if name not in NEURONS:
         raise unknown("neuron", name, NEURONS)
+    known = inspect.signature(NEURONS[name]).parameters
+    for key in args:
+        if key not in known:
+            raise unknown("argument", key, known, f"for neuron {name!r}")
     return NEURONS[name](**args)

@@ -7,7 +7,7 @@ from snn5.files import write_bytes
 from snn5.record import Record, Run
 from snn5.report._html import page
 from snn5.report._parts import Drawing
-from snn5.report._results import Results
+from snn5.report._results import STAGES, Results
 from snn5.report._style import png, styled
 from snn5.report._targets import targets
 from snn5.report._tasks import TASKS
@@ -35,6 +35,18 @@ def write(files: Mapping[str, bytes], folder: Path) -> None:
         write_bytes(folder / name, data)
 
 
+HEADLINES = (
+    "val/acc",
+    "test/acc",
+    "test/acc_last",
+    "cost/synops",
+    "cost/spike_rate",
+    "cost/energy_pj",
+    "cost/steps_mean",
+    "cost/ratio_ann_dense",
+)
+
+
 def record_of(results: Results) -> Record:
     """The verdicts in numbers: how many tasks are in which state, which targets are reached, and the state of each task."""
     states = {task.id: task.state(results) for task in TASKS}
@@ -42,5 +54,9 @@ def record_of(results: Results) -> Record:
         f"tasks/{state.replace(' ', '_')}": float(list(states.values()).count(state)) for state in ("measured", "partly", "not there yet")
     }
     summary |= {f"target/{t.number}_reached": float(t.verdict == "reached") for t in targets(results)}
+    # The headline figures of every stage, so that `dvc metrics diff` has one small file to read.
+    for stage in STAGES:
+        found = results.get(stage)
+        summary |= {f"{stage}/{name}": found.summary[name] for name in HEADLINES if name in found.summary} if found else {}
     runs = {task.id: Run(params={"title": task.title, "state": states[task.id]}) for task in TASKS}
     return Record(summary=summary, runs=runs)

@@ -1,6 +1,5 @@
 """The harness of every stage script: what it is called, where it writes, what it may read, and what happens to its record."""
 
-import hashlib
 import os
 import sys
 import time
@@ -12,8 +11,8 @@ from snn5 import config, record, tracking
 from snn5.config import Config
 from snn5.errors import UserError
 from snn5.files import find_root
-from snn5.parallel import keep_memory, one_thread
 from snn5.record import Record
+from snn5.reproducible import keep_memory, one_thread, seed_of
 from snn5.stages import _watchdog
 
 
@@ -49,9 +48,8 @@ class Stage:
         return Path("data", self.script, "-".join(self.args))
 
     def seed(self, *parts: object) -> int:
-        """A 32 bit seed of its own for every stage and every `parts`: the first four bytes of sha256(name/part/…)."""
-        text = "/".join([self.name, *map(str, parts)])
-        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+        """A 32 bit seed of its own for every stage and every `parts` (see `seed_of`)."""
+        return seed_of(self.name, *parts)
 
     def input(self, path: str | Path) -> Path:
         """`path` (relative to the root), which an earlier stage made; noted as a parent of this run.

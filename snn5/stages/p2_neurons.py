@@ -30,7 +30,7 @@ def run(stage: Stage) -> Record:
 
     def job(variant: tuple[str, float, int], tick: Tick) -> Run:
         neuron, tau, seed = variant
-        model_args = {**settings.model_args, "neuron_args": {"tau": tau}}
+        model_args = {**settings.model_args, "neuron_args": {**settings.model_args.get("neuron_args", {}), "tau": tau}}
         own = replace(settings, neuron=neuron, model_args=model_args)
         trained, result = train_one(own, splits, time_steps=time_steps, seed=stage.seed(seed), parents=parents, tick=tick, guard=False)
         result.params |= {"seed": seed, "neuron": neuron, "tau0": tau}

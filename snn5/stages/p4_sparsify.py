@@ -2,8 +2,8 @@
 
     python -m snn5.stages.p4_sparsify
 
-Starts from P1's checkpoints (the slot of p6.data). Every strength is fine-tuned with every seed for the same number of epochs; strength 0 is
-the control. The strongest whose mean validation accuracy stays within p4.max_accuracy_loss of the control's is chosen.
+Starts from P1's checkpoints (the slot of p6.data). Every strength is fine-tuned with every seed for the same number of epochs; strength 0
+is the control. The strongest whose mean validation accuracy stays within p4.max_accuracy_loss of the control's is chosen.
 Out: checkpoints/seed<k>.safetensors of the chosen strength, metrics.json, curves.csv.
 """
 
@@ -45,6 +45,7 @@ def run(stage: Stage) -> Record:
             generator=torch.Generator().manual_seed(stage.seed(seed)),  # one order for all strengths
             parents={parents[seed].as_posix(): md5(parents[seed])},
             tick=tick,
+            guard=False,
         )
         measured = measure(sparse, splits.test, seed=seed, protocol="last_epoch")
         metrics = {**measured.metrics(), "val/acc": result.curves["val/acc"][-1][1]}

@@ -2,9 +2,9 @@
 
     python -m snn5.stages.p6_integrate
 
-P3's tuned network, then P4.1's sparsity at the strength P4 chose, then P5.1's cutoff at the epsilon P5 chose; each step is measured on test,
-so that the table says what each brought. Every ingredient is resolved to the MLflow run that made its bytes and checked against dvc.lock; the
-lineage is logged on this stage's own run. TTFS (P2.3), quantisation (P4.2) and pruning (P4.3) are not in the chain yet.
+P3's tuned network, then P4.1's sparsity at the strength P4 chose, then P5.1's cutoff at the epsilon P5 chose; each step is measured on
+test, so that the table says what each brought. Every ingredient is resolved to the MLflow run that made its bytes and checked against
+dvc.lock; the lineage is logged on this stage's own run. TTFS (P2.3), quantisation (P4.2) and pruning (P4.3) are not in the chain yet.
 Out: checkpoints/seed<k>.safetensors (the final networks), metrics.json, curves.csv.
 """
 
@@ -41,16 +41,9 @@ def run(stage: Stage) -> Record:
 
     def job(seed: int, tick: Tick) -> tuple[checkpoint.Checkpoint, dict[str, Measurement]]:
         start = checkpoint.load(tuned[seed].file)
+        draw, made_of = torch.Generator().manual_seed(stage.seed(seed)), {tuned[seed].path: tuned[seed].md5}
         sparse, _ = sparsify(
-            start,
-            train,
-            val,
-            recipe,
-            strength=strength,
-            ramp_fraction=p4.ramp_fraction,
-            generator=torch.Generator().manual_seed(stage.seed(seed)),
-            parents={tuned[seed].path: tuned[seed].md5},
-            tick=tick,
+            start, train, val, recipe, strength=strength, ramp_fraction=p4.ramp_fraction, generator=draw, parents=made_of, tick=tick
         )
         others = splits.val, splits.test
         final = calibrate_cutoff(sparse, splits.train, epsilon=epsilon, seed=stage.seed(seed), keep_out=others, parents=files)

@@ -59,6 +59,8 @@ def fit(
     Raises:
         UserError: the loss is not finite, or a spiking layer is silent or saturated at the end of training; names the layer.
     """
+    if settings.batch_size < 2:
+        raise UserError(f"batch_size={settings.batch_size}; batch norm needs at least 2 samples")
     loss_function = loss_of(settings)
     optimiser, schedule = _optimiser(model, settings, math.ceil(len(train) / settings.batch_size))
     result, step, best_key = Fit(), 0, (-1.0, -math.inf)

@@ -6,6 +6,7 @@ import optuna
 import torch
 
 from snn5.config import Train
+from snn5.errors import UserError
 from snn5.models import create_model, initialise
 from snn5.training import Evaluation, Samples, fit
 from snn5.tuning._space import apply, suggest
@@ -32,6 +33,7 @@ class Objective:
         model = create_model(settings.model, neuron=settings.neuron, **self.shape, **settings.model_args)
         generator = torch.Generator().manual_seed(self.seed)
         initialise(model, generator)
+        model.to(self.train.y_N.device)
         score = 0.0
 
         def report(epoch: int, evaluation: Evaluation) -> None:
@@ -44,8 +46,12 @@ class Objective:
                 layer = low if evaluation.rates[low] < SILENT else high
                 trial.set_user_attr("stopped", f"layer {layer} at {evaluation.rates[layer]:.2g} spikes per neuron and step")
                 raise optuna.TrialPruned
-            if trial.should_prune():
+            if epoch + 1 < self.epochs and trial.should_prune():  # after the last epoch there is nothing left to save
                 raise optuna.TrialPruned
 
-        fit(model, self.train, self.val, settings, generator=generator, report=report)
+        try:
+            fit(model, self.train, self.val, settings, generator=generator, report=report)
+        except UserError as error:  # a diverged or silent network is a bad point, not the end of the study
+            trial.set_user_attr("stopped", str(error))
+            raise optuna.TrialPruned from error
         return score

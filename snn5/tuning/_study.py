@@ -14,6 +14,8 @@ from optuna.samplers import TPESampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from snn5.errors import UserError
+
 STARTUP_TRIALS = 5  # drawn at random before TPE has anything to go by
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -69,11 +71,11 @@ def best(study: optuna.Study) -> FrozenTrial:
     """The complete trial with the highest value; of equal ones that with the lowest validation loss, then the first.
 
     Raises:
-        ValueError: no trial is complete.
+        UserError: no trial is complete.
     """
     complete = study.get_trials(states=(TrialState.COMPLETE,))
     if not complete:
-        raise ValueError(f"no trial of study {study.study_name!r} is complete; raise p3.trials, or look at why all were pruned")
+        raise UserError(f"no trial of study {study.study_name!r} is complete; raise p3.trials, or look at why all were pruned")
     return max(complete, key=lambda t: (t.value, -t.user_attrs.get("val/loss", 0.0), -t.number))
 
 

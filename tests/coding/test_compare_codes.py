@@ -7,8 +7,8 @@ import torch
 
 from snn5.coding import Samples, compare, verdict
 from snn5.config import Coding
-from snn5.parallel import one_thread
 from snn5.record import Run
+from snn5.reproducible import one_thread
 
 SETTINGS = Coding(time_steps=8, hidden=16, layers=2, epochs=8, batch_size=16, lr=1e-2)
 

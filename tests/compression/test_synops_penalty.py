@@ -240,11 +240,10 @@ def test_a_strength_that_kills_a_layer_names_it(start: Checkpoint, data: tuple[S
 
 
 def test_negative_strength(start: Checkpoint, data: tuple[Samples, Samples]) -> None:
-    with pytest.raises(ValueError, match=r"strength=-0\.1; a negative one rewards spikes"):
+    with pytest.raises(UserError, match=r"strength=-0\.1; a negative one rewards spikes"):
         thinned(start, data, -0.1)
 
 
-@pytest.mark.xfail(reason="defect: new weights keep the thresholds that were calibrated on the old ones", strict=True)
 def test_old_cutoff_thresholds_are_dropped(start: Checkpoint, data: tuple[Samples, Samples]) -> None:
     calibrated = start.after(Transform(name="calibrate_cutoff"), cutoff={"rule": "gap", "thresholds": [1.0, 1.0, 1.0]})
     assert thinned(calibrated, data, 0.5)[0].card.cutoff is None

@@ -20,7 +20,7 @@ import snn5.training._fit as fit_module
 from snn5.config import Train
 from snn5.datasets import Split, load
 from snn5.models import create_model, initialise
-from snn5.parallel import one_thread
+from snn5.reproducible import one_thread
 from snn5.training import fit, samples
 
 FILE = Path(__file__).parents[1] / "assets" / "golden_loss_sew_resnet8.txt"

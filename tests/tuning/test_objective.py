@@ -178,17 +178,11 @@ def test_the_pruner_is_obeyed() -> None:
         run_with([{"a": 0.3}] * 3, [0.1, 0.2, 0.3], After(2))
 
 
-@pytest.mark.xfail(
-    reason="defect: Hyperband is asked after the last epoch too, and throws away trials that are complete",
-    raises=optuna.TrialPruned,
-    strict=True,
-)
 def test_2_a_trial_that_spent_its_budget_is_complete() -> None:
     """Spec P3.1 property 2: pruned trials have fewer reports than the budget has epochs."""
     assert len(run_with([{"a": 0.3}] * 3, [0.1, 0.2, 0.3], After(3)).study.get_trials()[0].intermediate_values) == 3
 
 
-@pytest.mark.xfail(reason="defect: Hyperband is asked after the last epoch too, and throws away trials that are complete", strict=True)
 def test_2_no_full_trial_is_pruned_in_a_study() -> None:
     """25 trials of 9 epochs under Hyperband, accuracies by a formula."""
 
@@ -211,7 +205,6 @@ def test_2_no_full_trial_is_pruned_in_a_study() -> None:
     assert full and all(t.state is TrialState.COMPLETE for t in full)
 
 
-@pytest.mark.xfail(reason="defect: settings outside the space go into the study as trial 0 with a warning; log(0) breaks TPE", strict=True)
 @pytest.mark.parametrize("changes", [{"lr": 5e-4}, {"weight_decay": 0.0}, {"label_smoothing": 0.3}])
 def test_settings_outside_the_space_are_trial_0_all_the_same(changes: dict[str, Any]) -> None:
     """All of these pass the configuration; p3's first trial is drawn from them."""
@@ -230,9 +223,6 @@ def test_settings_outside_the_space_are_trial_0_all_the_same(changes: dict[str, 
     assert [t.state for t in done.get_trials()] == [TrialState.COMPLETE] * 8
 
 
-@pytest.mark.xfail(
-    reason="defect: one diverging trial ends the whole study, and the next run draws it again", raises=UserError, strict=True
-)
 @pytest.mark.parametrize("said", ["the loss is nan in epoch 0; lower lr=0.03", "layer stem_neuron is silent (0.0e+00 spikes ...)"])
 def test_a_bad_trial_is_pruned_and_the_study_goes_on(said: str) -> None:
     def fails(*_a: Any, **_kw: Any) -> Fit:

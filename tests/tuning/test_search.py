@@ -164,7 +164,6 @@ def test_no_complete_trial() -> None:
         best(finished())
 
 
-@pytest.mark.xfail(reason="defect: too few trials in params.yaml end in a ValueError with a traceback", raises=ValueError, strict=True)
 def test_no_complete_trial_is_the_users_mistake() -> None:
     with pytest.raises(UserError):
         best(finished())
