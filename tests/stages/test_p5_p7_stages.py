@@ -59,7 +59,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def stage(script: str, root: Path, *, data: str = "frames", max_loss: float = 0.2) -> Stage:
     settings = config.load(PARAMS)
     p5, p6 = replace(settings.p5, epsilons=EPSILONS, max_accuracy_loss=max_loss), replace(settings.p6, data=data)
-    return Stage(script=script, args=(), config=replace(settings, seeds=SEEDS, p5=p5, p6=p6), root=root)
+    p3 = replace(settings.p3, data=data)
+    return Stage(script=script, args=(), config=replace(settings, seeds=SEEDS, p3=p3, p5=p5, p6=p6), root=root)
 
 
 @pytest.mark.parametrize("slot", ["frames", "events"])

@@ -1,6 +1,7 @@
 """Where studies are kept."""
 
-import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 
 import optuna
@@ -44,17 +45,15 @@ def test_a_storage_that_cannot_be_opened(tmp_path: Path, url: str) -> None:
         open_storage(tmp_path, url)
 
 
-def _open(root: Path, number: int) -> None:
-    optuna.create_study(study_name=f"s{number}", storage=open_storage(root))
-
-
 def test_four_processes_open_a_new_file_at_once(tmp_path: Path) -> None:
     """Optuna itself crashes here: two of its migrations run at once."""
-    context = multiprocessing.get_context("fork")
-    processes = [context.Process(target=_open, args=(tmp_path, k)) for k in range(4)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-    assert [process.exitcode for process in processes] == [0] * 4
+    code = (
+        "import optuna, sys; from snn5.tuning import open_storage;"
+        "optuna.create_study(study_name=sys.argv[2], storage=open_storage(sys.argv[1]))"
+    )
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path), f"s{k}"], stderr=subprocess.PIPE, text=True) for k in range(4)
+    ]
+    said = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, said
     assert names(open_storage(tmp_path)) == ["s0", "s1", "s2", "s3"]
