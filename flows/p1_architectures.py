@@ -12,7 +12,7 @@ def p1_architectures(upstream: Upstream = "check", force: bool = False) -> dict[
     P1.1 SEW-ResNet. P1.2 Spikingformer, event-driven throughout. P1.3 HsVT, a hybrid of ANN attention and SNN feed-forward layers.
     P1.4 spike-based attention over time and space: DTA-SNN, STAA-SNN. Beside each network stands its ReLU twin, trained alike.
 
-    Expected (default profile): SEW-ResNet-8, test accuracy on digits, 3 seeds: frames 98.3 ± 0.3 %, events 98.1 ± 0.3 %; ReLU twins 99.5 and 98.1 %.
+    Expected (default profile): SEW-ResNet-8 on digits, test, 3 seeds: frames 98.3 ± 0.3 %, events 98.1 ± 0.3 %; twins 99.5 and 98.1 %.
     Wall time: 1.5 to 3 minutes on two CPU cores.
     Command: `snn5 run p1`
     """

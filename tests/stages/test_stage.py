@@ -145,7 +145,8 @@ FAKE_DVC = "import subprocess, sys\nsubprocess.run(['/bin/sh', '-c', sys.executa
 def test_a_stage_ends_with_dvc_and_on_signals(root: Path, how: str) -> None:
     (root / "p1_busy.py").write_text(BUSY)
     (root / "dvc").write_text(FAKE_DVC)
-    dvc = subprocess.Popen([sys.executable, "dvc"], cwd=root)
+    # A shell starts background jobs with SIGINT ignored, and children inherit that; here it must count.
+    dvc = subprocess.Popen([sys.executable, "dvc"], cwd=root, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None)
     try:
         files = [root / name for name in ("stage", "worker0", "worker1")]
         deadline = time.monotonic() + 60
