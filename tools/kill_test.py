@@ -35,7 +35,7 @@ def victims(make: subprocess.Popen[str]) -> dict[str, psutil.Process]:
             continue
         if "snn5.stages." in line and "python" in process.name():
             found.setdefault("stage", process)
-        elif "dvc repro" in line and "python" in process.name():
+        elif line.endswith("dvc repro") and process.name() not in ("make", "sh"):
             found.setdefault("dvc", process)
     return found
 
