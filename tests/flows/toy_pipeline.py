@@ -71,7 +71,9 @@ def dvc(root: Path, *arguments: str) -> str:
     """Run DVC in `root`; its output."""
     command = [sys.executable, "-m", "dvc", *arguments]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    return subprocess.run(command, cwd=root, env={**os.environ, "PATH": path}, check=True, capture_output=True, text=True).stdout
+    done = subprocess.run(command, cwd=root, env={**os.environ, "PATH": path}, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def make(root: Path) -> Path:
