@@ -11,7 +11,6 @@ from spikingjelly.activation_based import functional
 from torch import Tensor, nn
 
 from snn5.errors import UserError
-from snn5.neurons import PLIF
 
 
 class SpikingModel(nn.Module):
@@ -20,8 +19,10 @@ class SpikingModel(nn.Module):
     Attributes:
         time_steps: T, the steps a static image is shown for. 1 for an ANN twin, which sees events averaged over time.
         name, arguments: what `create_model` made it from.
+        causal: False where a step's output depends on later steps; such a model cannot run step by step or leave early.
     """
 
+    causal: bool = True
     name: str = ""
     arguments: dict[str, Any]
 
@@ -50,6 +51,9 @@ class SpikingModel(nn.Module):
     @abstractmethod
     def run(self, current_TNCHW: Tensor) -> Tensor:
         """Everything behind the stem, for any number of steps, carrying neuron state from call to call: -> logits_TNK."""
+
+    def after_initialise(self) -> None:
+        """Called after all weights were drawn anew: what the architecture starts from a value of its own (zeros, say)."""
 
     def encode(self, x_TNCHW: Tensor) -> Tensor:
         """The input current of every step. A static image (one frame, T > 1) passes the stem once and is repeated.
@@ -83,17 +87,21 @@ def predict(logits_TNK: Tensor) -> Tensor:
 
 
 def initialise(model: nn.Module, generator: torch.Generator) -> None:
-    """Draw all weights anew: convolutions Kaiming-normal (fan-out), linear layers normal(0, 0.02), biases 0, norms 1 and 0, time
-    constants as at the start.
+    """Draw all weights anew: convolutions Kaiming-normal (fan-out), linear layers normal(0, 0.02), biases 0, norms 1 and 0, neurons and
+    modules with parameters of their own by their `reset_parameters(generator)`.
 
     Source: He et al. 2015, arXiv 1502.01852; the recipe of torchvision's and SEW's ResNets.
     """
     for module in model.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv1d | nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
         elif isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=0.02, generator=generator)
-        elif isinstance(module, nn.BatchNorm2d | PLIF):
+        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.LayerNorm):
             module.reset_parameters()
-        if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
+        elif next(module.parameters(recurse=False), None) is not None and callable(reset := getattr(module, "reset_parameters", None)):
+            reset(generator)
+        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
+    if isinstance(model, SpikingModel):
+        model.after_initialise()

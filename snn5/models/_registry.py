@@ -9,10 +9,9 @@ import torch
 
 from snn5.errors import UserError, unknown
 from snn5.models._base import SpikingModel
-from snn5.models._sew_resnet import SEWResNet
+from snn5.models._sew_resnet import MODELS as SEW_RESNETS
 
-# depth = 6 blocks + 2
-_MODELS: dict[str, Callable[..., SpikingModel]] = {f"sew_resnet{6 * n + 2}": partial(SEWResNet, blocks=n) for n in (1, 3, 9, 18)}
+_MODELS: dict[str, Callable[..., SpikingModel]] = {**SEW_RESNETS}
 _SHAPE = ("in_channels", "num_classes", "image_size", "time_steps")
 
 

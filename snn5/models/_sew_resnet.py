@@ -12,6 +12,7 @@ its block in He et al.'s CIFAR layout (3 stages of n blocks, depth 6n + 2).
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from spikingjelly.activation_based import layer
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 
 from snn5.errors import UserError, unknown
 from snn5.models._base import SpikingModel
-from snn5.neurons import create_neuron
+from snn5.models._parts import MakeNeuron, conv_norm, neurons_of
 
 
 def add(branch: Tensor, identity: Tensor) -> Tensor:
@@ -40,25 +41,19 @@ def iand(branch: Tensor, identity: Tensor) -> Tensor:
 CONNECTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"add": add, "and": and_, "iand": iand}
 
 
-def conv_norm(n_in: int, n_out: int, *, kernel: int, stride: int = 1) -> nn.Sequential:
-    """A bias-free convolution and its batch norm, over all steps at once."""
-    return nn.Sequential(
-        layer.Conv2d(n_in, n_out, kernel, stride, kernel // 2, bias=False, step_mode="m"),
-        layer.BatchNorm2d(n_out, step_mode="m"),
-    )
-
-
 class SEWBlock(nn.Module):
     """Two convolutions with neurons, joined to the identity by `connect`.
 
     Shape: s_TNCHW -> s_TN(C_out)(H/stride)(W/stride).
     """
 
-    def __init__(self, n_in: int, n_out: int, *, stride: int, connect: str, neuron: Callable[[], nn.Module]) -> None:
+    def __init__(self, n_in: int, n_out: int, *, stride: int, connect: str, neuron: MakeNeuron) -> None:
         super().__init__()
-        self.branch = nn.Sequential(conv_norm(n_in, n_out, kernel=3, stride=stride), neuron(), conv_norm(n_out, n_out, kernel=3), neuron())
+        self.branch = nn.Sequential(
+            conv_norm(n_in, n_out, kernel=3, stride=stride), neuron(n_out), conv_norm(n_out, n_out, kernel=3), neuron(n_out)
+        )
         changes = stride != 1 or n_in != n_out
-        self.shortcut = nn.Sequential(conv_norm(n_in, n_out, kernel=1, stride=stride), neuron()) if changes else nn.Identity()
+        self.shortcut = nn.Sequential(conv_norm(n_in, n_out, kernel=1, stride=stride), neuron(n_out)) if changes else nn.Identity()
         self.connect = CONNECTIONS[connect]
 
     def forward(self, s_TNCHW: Tensor) -> Tensor:
@@ -92,11 +87,9 @@ class SEWResNet(SpikingModel):
         if not isinstance(width, int) or width < 1:
             raise UserError(f"width={width}; need a whole number of channels, at least 1")
 
-        def make_neuron() -> nn.Module:
-            return create_neuron(neuron, **(neuron_args or {}))
-
+        make_neuron = neurons_of(neuron, self.time_steps, neuron_args)
         self.stem_conv = conv_norm(self.in_channels, width, kernel=3)
-        self.stem_neuron = make_neuron()
+        self.stem_neuron = make_neuron(width)
         stages, channels = [], width
         for stage in range(3):
             for block in range(blocks):
@@ -115,3 +108,7 @@ class SEWResNet(SpikingModel):
         """Neurons, blocks, global average pooling, one linear layer per step."""
         s_TNCHW = self.blocks(self.stem_neuron(current_TNCHW))
         return self.head(s_TNCHW.mean((-2, -1)))
+
+
+# depth = 6 blocks + 2
+MODELS: dict[str, Callable[..., SpikingModel]] = {f"sew_resnet{6 * n + 2}": partial(SEWResNet, blocks=n) for n in (1, 3, 9, 18)}

@@ -68,8 +68,8 @@ class PLIF(neuron.ParametricLIFNode):
         self.init_tau = float(tau)
 
     @torch.no_grad()
-    def reset_parameters(self) -> None:
-        """Forget what was learned: tau is tau0 again."""
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Forget what was learned: tau is tau0 again (nothing is drawn)."""
         self.w.fill_(-math.log(self.init_tau - 1.0))
 
 

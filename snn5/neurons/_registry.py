@@ -12,7 +12,7 @@ from snn5.neurons._lif import LIF, PLIF
 NEURONS: dict[str, Callable[..., nn.Module]] = {"lif": LIF, "plif": PLIF}
 
 
-def create_neuron(name: str, **args: Any) -> nn.Module:
+def create_neuron(name: str, *, channels: int | None = None, time_steps: int | None = None, **args: Any) -> nn.Module:
     """One neuron layer (`relu` for the twins, which takes no arguments).
 
     Raises:
