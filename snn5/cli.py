@@ -31,9 +31,11 @@ app = typer.Typer(
 data = typer.Typer(no_args_is_help=True, help="Data sets: list, prepare, verify.")
 models = typer.Typer(no_args_is_help=True, help="The model registry: list, promote, pull.")
 track = typer.Typer(no_args_is_help=True, help="MLflow's runs.")
+bench = typer.Typer(no_args_is_help=True, help="How fast this machine is with it.")
 app.add_typer(data, name="data")
 app.add_typer(models, name="models")
 app.add_typer(track, name="track")
+app.add_typer(bench, name="bench")
 
 
 @app.command()
@@ -175,6 +177,32 @@ def backfill() -> None:
     typer.echo(f"{len(done.made)} made, {len(done.present)} there already, {len(done.missing)} without their files here")
     for stage in done.missing:
         typer.echo(f"  {stage}: fetch its files with `dvc pull {stage}`, or make them with `dvc repro {stage}`")
+
+
+@bench.command("train")
+def bench_train(
+    quick: Annotated[bool, typer.Option("--quick", help="Smaller shapes and fewer repeats: about a minute.")] = False,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the figures there.")] = None,
+) -> None:
+    """Time training against stock SpikingJelly, both sides in turn; medians and their ratios."""
+    from snn5 import bench as benchmarks
+
+    rows = benchmarks.train(quick=quick, say=lambda text: typer.echo(f"{text} ...", err=True))
+    if json is not None:
+        benchmarks.write(rows, json)
+    cells = [
+        [
+            r.name,
+            r.baseline,
+            f"{r.theirs:.1f} {r.unit}",
+            f"{r.ours:.1f} {r.unit}",
+            Text(f"{r.ratio:.2f}", "green" if r.reached else "yellow"),
+            f"{r.low:.2f} - {r.high:.2f}",
+            f"{r.target:g}",
+        ]
+        for r in rows
+    ]
+    _show(["what", "against", "theirs", "ours", "ratio", "range", "target"], cells)
 
 
 def _show(columns: list[str], rows: list[list[Any]]) -> None:

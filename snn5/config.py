@@ -1,55 +1,16 @@
 """params.yaml <-> keyword-only dataclasses: an unknown key, a wrong type or an impossible value is an error that says what to do."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from snn5._sections import Camera, Coding, Cutoff, Data, Datasets, Integration, Liquid, Sparsity, Tuning, repeated
 from snn5._settings import parse, read_yaml, setting
 from snn5.errors import UserError, unknown
 
-
-def _repeated(values: Sequence[float]) -> bool:
-    """Whether two of `values` would give their runs one name: records write them with six digits (:g)."""
-    return len({f"{value:g}" for value in values}) != len(values)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Camera:
-    """The simulated event camera that looks at the images (see snn5.datasets)."""
-
-    sensor: int = setting(16, low=8, high=128)  # pixels along one side
-    contrast: float = setting(0.2, low=0.01, high=2.0)  # threshold on log intensity
-    saccade_ms: float = setting(100.0, low=1.0, high=1000.0)  # duration of each of the three saccades
-    amplitude: float = setting(2.0, low=0.1, high=32.0)  # excursion of a saccade, in sensor pixels
-    dark: float = setting(0.2, low=0.001, high=1.0)  # what the sensor sees of black, as a fraction of white
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Data:
-    """One data set as the stages see it."""
-
-    dataset: str
-    time_steps: int = setting(low=1, high=1000)  # T, simulation steps of the network
-    val_fraction: float = setting(0.15, low=0.01, high=0.5)  # carved from train
-    test_fraction: float = setting(0.25, low=0.01, high=0.5)  # only where the set has no official split
-    split_seed: int = setting(5, low=0)
-    camera: Camera = field(default_factory=Camera)
-
-    def __post_init__(self) -> None:
-        if self.val_fraction + self.test_fraction > 0.8:
-            raise UserError(
-                f"val_fraction={self.val_fraction} and test_fraction={self.test_fraction} leave less than 20 % to train; lower one of them"
-            )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Datasets:
-    """The two slots that every phase reads: static frames and events."""
-
-    frames: Data
-    events: Data
+__all__ = ["Camera", "Coding", "Config", "Contrast", "Cutoff", "Data", "Datasets", "Integration", "Liquid", "Sparsity", "Train", "Tuning"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +30,22 @@ class Train:
     loss: str = setting("tet", among=("tet", "rate"))
     tet_lambda: float = setting(0.05, low=0.0, high=1.0)  # weight of TET's mean-squared pull towards the threshold
     label_smoothing: float = setting(0.0, low=0.0, high=0.5)
-    shift_pixels: int = setting(1, low=0, high=16)  # random translation, the only augmentation that keeps a digit a digit
+    # Augmentation, each sample by a draw of its own and all its steps alike; of these, shifts alone keep a digit a digit.
+    shift_pixels: int = setting(1, low=0, high=16)  # up to so many either way
+    flip: bool = setting(False)  # left and right change places in half of the samples
+    rotate_degrees: float = setting(0.0, low=0.0, high=180.0)  # up to so many either way
+    zoom: float = setting(0.0, low=0.0, high=0.9)  # enlarged by 1 - zoom to 1 + zoom
+    shear_degrees: float = setting(0.0, low=0.0, high=60.0)  # slanted by up to so many either way
+    cutout: int = setting(0, low=0, high=256)  # side of a square that is set to zero, in pixels
+    mixup: float = setting(0.0, low=0.0, high=100.0)  # a of Beta(a, a); 0: off
+    cutmix: float = setting(0.0, low=0.0, high=100.0)  # likewise; with both, each batch gets one of them
+    mix_probability: float = setting(1.0, low=0.0, high=1.0)  # share of the batches that are mixed
+    # The rest stays off at these values.
+    ema_decay: float = setting(0.0, low=0.0, high=0.99999)  # of a running mean of the weights, which is then validated, tested and kept
+    clip_norm: float = setting(0.0, low=0.0, high=1e6)  # largest norm of a step's gradient
+    precision: str = setting("fp32", among=("fp32", "bf16"))  # in which layers compute; weights and losses are FP32
+    channels_last: bool = setting(False)  # kernels' order in memory
+    guard_epochs: int = setting(3, low=0, high=5000)  # a layer silent or saturated in so many epochs running ends it; 0: judged at the end
 
     def __post_init__(self) -> None:
         if self.warmup_epochs >= self.epochs:
@@ -85,127 +61,60 @@ class Architectures:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Contrast:
+    """P1: networks that differ in one thing, trained on one slot's data by its recipe (p1.frames or p1.events) and with the same seeds.
+
+    `train` changes that recipe for all of them, a variant for itself; `model_args` of the three are laid over each other, unless `train`
+    names another model: its arguments start from nothing.
+    """
+
+    data: str = setting("frames", among=("frames", "events"))
+    train: dict[str, Any] = field(default_factory=dict)
+    variants: dict[str, Any]  # name -> changes; the first is what the others are compared with
+    may_collapse: bool = False  # whether a silent or saturated layer is a finding here, not an error
+
+    def __post_init__(self) -> None:
+        if not self.variants or not all(isinstance(change, dict) for change in self.variants.values()):
+            raise UserError(f"variants={self.variants}; need a mapping from each variant's name to what it changes ({{}}: nothing)")
+
+    def variants_of(self, base: Train) -> dict[str, Train]:
+        """The recipe of each variant.
+
+        Raises:
+            UserError: a change has an unknown key or an impossible value; names it.
+        """
+        made = {}
+        for name, change in self.variants.items():
+            own = base.model_args if "model" not in self.train else {}
+            arguments = {**own, **self.train.get("model_args", {}), **change.get("model_args", {})}
+            raw = {f.name: getattr(base, f.name) for f in fields(base)} | self.train | change | {"model_args": arguments}
+            made[name] = parse(Train, raw, f"variants.{name}")
+        return made
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contrasts:
+    """P1.2 to P1.4: what makes each architecture special, with it and without."""
+
+    spikingformer: Contrast
+    hsvt: Contrast
+    dta: Contrast
+    staa: Contrast
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Neurons:
-    """P2.1: PLIF against LIF from a good and from a bad initial time constant."""
+    """P2.1, P2.2: PLIF against LIF from a good and from a bad initial time constant, and other neurons from their own start."""
 
     taus: list[float] = field(default_factory=lambda: [2.0, 16.0])  # initial time constants, in steps
+    others: list[str] = field(default_factory=list)  # neurons by name
     train: Train
 
     def __post_init__(self) -> None:
-        if not self.taus or not all(1 < tau < math.inf for tau in self.taus) or _repeated(self.taus):
+        if not self.taus or not all(1 < tau < math.inf for tau in self.taus) or repeated(self.taus):
             raise UserError(
                 f"taus={self.taus}; need at least one value, each above 1 (1/tau is the share that leaks in a step), all different"
             )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Coding:
-    """P2.3: time-to-first-spike against rate coding, at equal T, topology and training."""
-
-    time_steps: int = setting(16, low=2, high=1024)  # T; a TTFS layer has a window of T steps
-    hidden: int = setting(128, low=1, high=65536)
-    layers: int = setting(2, low=1, high=16)  # hidden layers
-    epochs: int = setting(15, low=1, high=5000)
-    batch_size: int = setting(64, low=2, high=65536)
-    lr: float = setting(8e-3, low=1e-7, high=10.0)
-    label_smoothing: float = setting(0.1, low=0.0, high=0.5)
-    # A TTFS window holds this quantile of its layer's activations; validation chooses.
-    quantiles: list[float] = field(default_factory=lambda: [1.0, 0.999, 0.99, 0.97])
-    max_accuracy_loss: float = setting(0.01, low=0.0, high=1.0)  # of TTFS against rate, on test, for the verdict
-    max_synops: float = setting(0.5, low=0.0, high=10.0)  # of TTFS, as a share of rate's, for the verdict
-    seeds: list[int] = field(default_factory=lambda: list(range(10)))
-
-    def __post_init__(self) -> None:
-        if not self.quantiles or not all(0 < q <= 1 for q in self.quantiles):
-            raise UserError(f"quantiles={self.quantiles}; need at least one value, each above 0 up to 1")
-        if len(self.seeds) < 2 or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
-            raise UserError(f"seeds={self.seeds}; need at least two seeds (a spread is reported), all different, none negative")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Tuning:
-    """P3.1: the Optuna study."""
-
-    data: str = setting("frames", among=("frames", "events"))
-    trials: int = setting(12, low=2, high=100000)
-    max_epochs: int = setting(9, low=2, high=5000)  # the full budget of a trial
-    reduction_factor: int = setting(3, low=2, high=10)
-    seed: int = setting(5, low=0)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sparsity:
-    """P4.1: activity regularisation, swept over its strength."""
-
-    strengths: list[float]
-    epochs: int = setting(low=1, high=5000)
-    lr: float = setting(1e-3, low=1e-7, high=10.0)
-    ramp_fraction: float = setting(0.2, low=0.0, high=1.0)
-    max_accuracy_loss: float = setting(0.01, low=0.0, high=1.0)  # on validation; the strongest that stays within is chosen
-
-    def __post_init__(self) -> None:
-        if (
-            not self.strengths
-            or not all(0 <= s < math.inf for s in self.strengths)
-            or sorted(self.strengths) != list(self.strengths)
-            or _repeated(self.strengths)
-        ):
-            raise UserError(f"strengths={self.strengths}; need at least one value, none negative, in rising order, none twice")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cutoff:
-    """P5.1: leave the time loop as soon as the answer is clear."""
-
-    epsilons: list[float] = field(default_factory=lambda: [0.0, 0.005, 0.01, 0.02, 0.05])
-    max_accuracy_loss: float = setting(0.005, low=0.0, high=1.0)  # on validation; the largest epsilon that stays within is chosen
-
-    def __post_init__(self) -> None:
-        if not self.epsilons or not all(0 <= e <= 1 for e in self.epsilons) or _repeated(self.epsilons):
-            raise UserError(f"epsilons={self.epsilons}; need at least one value, each from 0 to 1, all different")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Integration:
-    """P6: all techniques on one network."""
-
-    data: str = setting("frames", among=("frames", "events"))
-    target_ratio: float = setting(0.02, low=0.0, high=1.0)  # goal 2: at most 1/50 of the ANN's energy
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Liquid:
-    """P8.1: the liquid state machine and its ridge read-out."""
-
-    neurons: int = setting(500, low=10, high=100000)
-    dt_ms: float = setting(1.0, low=0.01, high=10.0)
-    gain: float = setting(0.3, low=0.0, high=10.0)  # scale of the recurrent weights; 0 cuts the recurrence
-    bins: int = setting(5, low=1, high=100)  # equal time bins whose spike counts the read-out sees
-    trace_ms: float | None = setting(None, low=0.1, high=10000.0)  # low-pass traces of this time constant in place of counts
-    seeds: list[int] = field(default_factory=lambda: [0, 1, 2, 3, 4])
-    excitatory: float = setting(0.8, low=0.0, high=1.0)  # share of the neurons
-    odds: list[float] = field(default_factory=lambda: [0.3, 0.2, 0.4, 0.1])  # C[pre -> post]: E->E, E->I, I->E, I->I
-    radius: float = setting(2.0, low=0.1, high=100.0)  # lambda, in grid spacings
-    inhibition: float = setting(5.0, low=0.0, high=100.0)  # an inhibitory weight over an excitatory one; 4 balances 80/20
-    input_synapses: float = setting(5.0, low=0.1, high=1e6)  # mean number of a neuron's input synapses
-    drive: float = setting(2.0, low=0.0, high=1000.0)  # mean potential that the input alone would hold a neuron at, in thresholds
-    tau_m_ms: float = setting(30.0, low=0.1, high=10000.0)  # median membrane time constant
-    tau_m_spread: float = setting(0.4, low=0.0, high=3.0)  # sigma of ln(tau_m)
-    tau_s_ms: float = setting(10.0, low=0.1, high=1000.0)  # synaptic current
-    tau_a_ms: float = setting(150.0, low=0.1, high=100000.0)  # spike-frequency adaptation
-    adaptation: float = setting(0.1, low=0.0, high=100.0)  # rise of the threshold per recent spike
-    threshold: float = setting(1.0, low=0.001, high=1000.0)
-    refractory_ms: float = setting(2.0, low=0.0, high=1000.0)
-    delay_ms: float = setting(2.0, low=0.01, high=1000.0)  # of every recurrent synapse, at least one step
-    target: float = setting(0.95, low=0.0, high=1.0)  # least accuracy on the recordings, for the verdict
-
-    def __post_init__(self) -> None:
-        if len(self.odds) != 4 or not all(0 <= c <= 1 for c in self.odds):
-            raise UserError(f"odds={self.odds}; need four values from 0 to 1: E->E, E->I, I->E, I->I")
-        if round(self.delay_ms / self.dt_ms) < 1:
-            raise UserError(f"delay_ms={self.delay_ms} is less than one step of dt_ms={self.dt_ms}; raise it to at least dt_ms")
-        if not self.seeds or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
-            raise UserError(f"seeds={self.seeds}; need at least one seed, all different, none negative")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -216,6 +125,8 @@ class Config:
     seeds: list[int]
     data: Datasets
     p1: Architectures
+    p1_depth: Contrast
+    p1_contrast: Contrasts
     p2_neurons: Neurons
     p2_coding: Coding
     p3: Tuning
@@ -231,6 +142,8 @@ class Config:
             raise UserError(
                 f"p3.data={self.p3.data} but p6.data={self.p6.data}; P6 builds on the network that P3 tunes: set both to one of them"
             )
+        for contrast in (self.p1_depth, *(getattr(self.p1_contrast, f.name) for f in fields(self.p1_contrast))):
+            contrast.variants_of(getattr(self.p1, contrast.data))  # a mistake shows now, not after hours
         warmup = getattr(self.p1, self.p3.data).warmup_epochs
         if self.p3.max_epochs <= warmup:
             raise UserError(

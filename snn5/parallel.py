@@ -23,11 +23,12 @@ from snn5._progress import progress
 from snn5.errors import UserError
 from snn5.reproducible import keep_memory, one_thread
 
-Tick = Callable[[], None]
+Tick = Callable[..., None]  # tick() or tick(text)
 J = TypeVar("J")
 R = TypeVar("R")
 
 _PR_SET_PDEATHSIG = 1
+_LONGEST_TEXT = 500  # bytes of a tick's text: one write below PIPE_BUF (at least 512 with its header, 4096 on Linux)
 
 _worker: tuple[Callable[..., Any], Sequence[Any], Connection] | None = None  # set in a worker only
 
@@ -40,7 +41,7 @@ def run_jobs(function: Callable[[J, Tick], R], jobs: Sequence[J], *, label: str,
     still draws the same numbers whatever the number of workers.
 
     Args:
-        function: does one job; calls `tick()` once per unit of work, e.g. an epoch.
+        function: does one job; calls `tick()` once per unit of work, e.g. an epoch; `tick("val 97 %")` shows a text beside it.
         jobs: what to do.
         label: what the progress bar and the errors call it.
         total: units of work in one job.
@@ -53,9 +54,10 @@ def run_jobs(function: Callable[[J, Tick], R], jobs: Sequence[J], *, label: str,
     if count < 1:
         raise UserError(f"workers={count}; need at least 1")
     with one_thread():
-        # A worker starts no workers, and CUDA does not survive a fork.
-        if count == 1 or len(jobs) <= 1 or _worker is not None or torch.cuda.is_initialized():
-            shown = nullcontext(lambda: None) if _worker is not None else progress(label, total * len(jobs))
+        # A worker starts no workers, CUDA does not survive a fork, and torchrun's processes work on each job together.
+        if count == 1 or len(jobs) <= 1 or _worker is not None or torch.cuda.is_initialized() or _ranks() > 1:
+            quiet = _worker is not None or os.environ.get("RANK", "0") != "0"
+            shown = nullcontext(lambda _text="": None) if quiet else progress(label, total * len(jobs))
             with shown as advance, _own_generators():
                 return [_one(function, job, index, advance) for index, job in enumerate(jobs)]
         return _in_processes(function, jobs, label, total, min(count, len(jobs)))
@@ -75,6 +77,11 @@ def _workers(jobs: int) -> int:
     if text and not (text.isdecimal() and int(text) >= 1):
         raise UserError(f"SNN5_WORKERS={text!r}; need a whole number of at least 1, or unset it")
     return max(1, min(jobs, cores, int(text or cores)))
+
+
+def _ranks() -> int:
+    text = os.environ.get("WORLD_SIZE", "")
+    return int(text) if text.isdecimal() else 1
 
 
 def _in_processes(function: Callable[[J, Tick], R], jobs: Sequence[J], label: str, total: int, workers: int) -> list[R]:
@@ -124,7 +131,7 @@ def _work(index: int) -> Any:
         raise RuntimeError("no worker process")
     function, jobs, end = _worker
     try:
-        return _one(function, jobs[index], index, lambda: end.send_bytes(b"."))
+        return _one(function, jobs[index], index, lambda text="": end.send_bytes(b"." + text.encode()[:_LONGEST_TEXT]))
     except Exception as error:
         try:
             pickle.loads(pickle.dumps(error))
@@ -152,5 +159,5 @@ def _own_generators() -> Iterator[None]:
 
 
 def _count(ticks: Connection, advance: Tick) -> None:
-    while ticks.recv_bytes():
-        advance()
+    while told := ticks.recv_bytes():
+        advance(told[1:].decode(errors="ignore"))

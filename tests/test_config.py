@@ -136,7 +136,7 @@ def test_names_of_profiles() -> None:
         (at("seed", [0]), r"unknown key 'seed'; did you mean seeds\? in .*params\.yaml; remove it or correct its name"),
         (
             at("p1.frames.epoch", 3),
-            r"unknown key 'epoch'; did you mean epochs, warmup_epochs\? in .*params\.yaml: p1\.frames; remove it or correct its name",
+            r"unknown key 'epoch'; did you mean epochs, guard_epochs, warmup_epochs\? in .*params\.yaml: p1\.frames; remove it or",
         ),
         (at("data.frames.camera", {"contrst": 0.3}), r"unknown key 'contrst'; did you mean contrast\? in .*: data\.frames\.camera"),
         (at("p1.frames.1", 3), r"unknown key '1'; known: batch_size"),

@@ -323,7 +323,8 @@ def chains(file: Path) -> Iterator[list[str]]:
 
 def settings_of(name: str) -> list[list[str]]:
     """Sections that a stage reads, cut where the dataclasses end."""
-    files = [script(name), *([ROOT / "snn5/datasets/_prepare.py"] if name == "p7_data" else [])]
+    shared = {"snn5/stages/_contrast.py"} & reached(script(name))
+    files = [script(name), *map(ROOT.joinpath, shared), *([ROOT / "snn5/datasets/_prepare.py"] if name == "p7_data" else [])]
     found = []
     for file in files:
         for dotted in chains(file):

@@ -177,6 +177,44 @@ def test_ticks_are_shown_as_lines_where_there_is_no_terminal(
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_ticks_text_is_shown_beside_it(workers: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def job(number: int, tick: Tick) -> None:
+        tick()
+        tick(f"val {number} % …")
+        tick("x" + "ä" * 5000)  # cut, wherever that is, so that one write holds it
+
+    monkeypatch.setattr(_progress, "_PLAIN_SECONDS", 0.0)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    run_jobs(job, [1, 2], label="x", total=3, workers=workers)
+    lines = capsys.readouterr().err.splitlines()
+    texts = sorted(line.partition("/s)")[2] for line in lines)
+    assert texts[:4] == ["", "", " val 1 % …", " val 2 % …"]
+    assert len(texts) == 6 and set(texts[4:]) == {" x" + "ä" * (5000 if workers == 1 else 249)}
+
+
+def test_a_terminal_shows_the_latest_text(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, value in {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "120"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    with _progress.progress("x", 3) as advance:
+        advance()
+        advance("[bold] 97 %")
+        advance()
+    said = capsys.readouterr().err
+    assert "3/3" in said and "[bold] 97 %" in said.split("3/3")[-1]
+
+
+def test_torchruns_processes_work_on_each_job_together(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each runs all jobs itself, in order, and only the first shows how far they are."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(_progress, "_PLAIN_SECONDS", 0.0)
+    for rank, shown in (("0", 2), ("1", 0)):
+        monkeypatch.setenv("RANK", rank)
+        assert run_jobs(lambda _, tick: tick() or os.getpid(), [0, 1], label="x", total=1, workers=2) == [os.getpid()] * 2
+        assert len(capsys.readouterr().err.splitlines()) == shown
+
+
 def test_workers_die_with_their_parent(tmp_path: Path) -> None:
     code = f"""
 import os, time

@@ -5,6 +5,9 @@ an input of 2 (SEW's ADD sums spikes) costs two additions per non-zero weight, a
 other layer makes one multiplication and addition for each non-zero product: `macs`. The kind is decided over all calls, not call by
 call: one sample whose pixels happen to be 0 and 1 does not turn the stem into a spike layer, and figures do not depend on the batch size.
 
+Products of two activations go through snn5.models' MatMul and Gate, which have rules; those of AND and IAND blocks are logic on spikes and
+are not counted.
+
 Counted as the model runs it: a static image that passes the stem once is counted once, a sample that left early is counted up to its exit.
 Not counted: batch norms (folded into the layer before), biases, pooling, the sum of two spike trains; neuron updates are counted apart.
 """
@@ -32,7 +35,7 @@ class LayerOperations:
         macs, acs: effective operations; one of them is 0.
         any_weight: effective operations if zero weights counted as work (SpikingJelly's rule on binary inputs).
         inputs_nonzero, outputs: elements read that are not zero, and written.
-        input_size, output_size: elements at one step. weights: elements of the kernel.
+        input_size, output_size: elements at one step. weights: elements of the kernel; 0 for a product of two activations, as in attention.
     """
 
     kind: str
@@ -143,7 +146,7 @@ class OperationCounter:
 
         @torch.no_grad()
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], out: Tensor) -> None:
-            self._work[name] = self._work.get(name, Work()) + rule(module, inputs[0], out)
+            self._work[name] = self._work.get(name, Work()) + rule(module, inputs, out)
 
         return hook
 

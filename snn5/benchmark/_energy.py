@@ -14,6 +14,9 @@ chip that reuses operands, as accelerators of dense ANNs do, needs less:
     spikes       one write and one read of an address per non-zero input of a spike layer
     updates      one FP32 multiply-accumulate per neuron update (the leak)
 
+A product of two activations has no weights: what it fetches in their place is the other factor, 1 bit of a spike, STATE_BITS of a sum of
+spikes, the activations' width of a real number. It calculates at the activations' width.
+
 An access of b bits to a memory of s bytes costs e(s) b/64; e(s) is the price of a 64 bit word in the smallest memory that holds s bytes.
 """
 
@@ -100,7 +103,7 @@ class EnergyModel:
     def int_pj(self, operations: Operations, *, dense: bool = False) -> float:
         """Integer arithmetic; a width above 8 bits is priced as 8: the same network if it were quantised."""
         return sum(
-            integer(min(8, self._bits(name)), min(8, self.activation_bits)).energy_pj(
+            integer(min(8, self._bits(name, layer)), min(8, self.activation_bits)).energy_pj(
                 macs=layer.dense if dense else layer.macs, acs=0.0 if dense else layer.acs
             )
             for name, layer in operations.layers.items()
@@ -110,7 +113,7 @@ class EnergyModel:
         """Arithmetic (FP32 for 32 bit weights, else integer), neuron updates and memory traffic."""
         energy = 0.0
         for name, layer in operations.layers.items():
-            bits = self._bits(name)
+            bits = self._bits(name, layer)
             macs, acs = (layer.dense, 0.0) if dense else (layer.macs, layer.acs)
             arithmetic = FP32 if bits > 8 else integer(bits, min(8, self.activation_bits))
             energy += arithmetic.energy_pj(macs=macs, acs=acs) + self._traffic_pj(layer, bits, macs, acs)
@@ -119,12 +122,19 @@ class EnergyModel:
             energy += neuron.updates * (FP32.mac_pj + 2 * access_pj)
         return energy
 
-    def _bits(self, name: str) -> int:
-        return self.weight_bits.get(name, 32)
+    def _bits(self, name: str, layer: LayerOperations) -> int:
+        return self.weight_bits.get(name, 32) if layer.weights else self.activation_bits
+
+    def _operand_pj(self, layer: LayerOperations, bits: int, acs: float) -> float:
+        """Price of fetching what an input is multiplied with (a weight of `bits`, or the other factor)."""
+        if layer.weights:
+            return self.memory.access_pj(bits=bits, size_bytes=layer.weights * bits / 8)
+        width = bits if acs == 0 else 1 if layer.kind == "binary" else STATE_BITS
+        return self.memory.access_pj(bits=width, size_bytes=layer.input_size * width / 8)
 
     def _traffic_pj(self, layer: LayerOperations, bits: int, macs: float, acs: float) -> float:
         memory, a_bits = self.memory, self.activation_bits
-        energy = (macs + acs) * memory.access_pj(bits=bits, size_bytes=layer.weights * bits / 8)
+        energy = (macs + acs) * self._operand_pj(layer, bits, acs)
         if acs > 0:
             energy += 2 * acs * memory.access_pj(bits=STATE_BITS, size_bytes=layer.output_size * STATE_BITS / 8)
             return energy + 2 * layer.inputs_nonzero * memory.access_pj(bits=SPIKE_BITS, size_bytes=layer.input_size * SPIKE_BITS / 8)

@@ -52,7 +52,7 @@ def measure(
     spiking = not model.is_twin
     right, steps, operations = _run(model, split, card and card.cutoff, batch_size)
     quantisation = None if card is None else card.quantisation
-    bits = weight_bits(quantisation, list(operations.layers))
+    bits = weight_bits(quantisation, [name for name, layer in operations.layers.items() if layer.weights])
     activation_bits = int((quantisation or {}).get("activation_bits", 32))
     energy = EnergyModel(weight_bits=bits, activation_bits=activation_bits)
     return Measurement(

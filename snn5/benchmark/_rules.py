@@ -1,4 +1,4 @@
-"""What one call of a layer costs, by its type. `RULES` is open: an attention module adds the rule for its products of two activations.
+"""What one call of a layer costs, by its type. `RULES` is open: a module that multiplies in a way of its own adds its rule.
 
 Notation: input element i has value x_i and meets f_i non-zero weights and F_i weights in all (its fan-out; see `_fanout`).
 
@@ -6,6 +6,17 @@ Notation: input element i has value x_i and meets f_i non-zero weights and F_i w
     nonzero               sum_{x_i != 0} f_i      products of which neither factor is zero
     events                sum_i x_i f_i           additions, if x_i counts spikes: two spikes at one synapse are two additions
     nonzero_any_weight, events_any_weight         the same with F_i for f_i: zero weights count as work
+
+A product of two activations has no weights; both factors are inputs. For y = a b with [i, j] and [j, k], and for g * x element by element:
+
+    dense                 i j k; every element of the result
+    nonzero               products of which neither factor is zero
+    events                sum of the result, if both factors count spikes: a pair of counts m and n is m n additions. On spikes these are
+                          the coincidences; where one factor is itself a sum (k' v in attention) every spike in that sum counts again,
+                          so that no figure is too small
+
+Where a factor is a real number, all products of two non-zero factors are multiplications, also those with a spike for the other factor,
+which a chip could do by adding the number or passing it on.
 """
 
 from collections.abc import Callable
@@ -17,6 +28,7 @@ from torch import Tensor, nn
 
 from snn5.benchmark._fanout import CONVOLUTIONS, conv_fanout, linear_fanout
 from snn5.errors import UserError
+from snn5.models import Gate, MatMul
 
 
 @dataclass(kw_only=True)
@@ -28,7 +40,7 @@ class Work:
         padded: multiply-accumulates as papers count them, products with the padding included.
         binary, integer: every input was 0 or 1; every input was a non-negative integer.
         inputs_nonzero: input elements that are not zero. outputs: output elements.
-        input_size, output_size: elements of one sample at one step. weights: elements of the kernel.
+        input_size, output_size: elements of one sample at one step. weights: elements of the kernel, 0 for products of two activations.
     """
 
     dense: float = 0.0
@@ -57,34 +69,41 @@ class Work:
         return Work(**joined)
 
 
-Rule = Callable[[nn.Module, Tensor, Tensor], Work]
+Rule = Callable[[nn.Module, tuple[Tensor, ...], Tensor], Work]
+"""(module, inputs, output) -> its work in this call."""
+
+
+def kinds(x: Tensor) -> tuple[bool, bool]:
+    """Whether every element is 0 or 1; whether every element is a non-negative integer."""
+    integer = bool((x >= 0).all()) and bool((x == x.floor()).all())
+    return integer and bool((x <= 1).all()), integer
 
 
 def work_of(x_BI: Tensor, fanout_I: Tensor, fanout_nonzero_I: Tensor) -> Work:
     """Work of inputs x_BI (samples and steps in the first axis) on weights of the given fan-outs, which have the shape of one input."""
     on_I = (x_BI != 0).sum(0).to(torch.float64)
     value_I = x_BI.sum(0, dtype=torch.float64)
-    integer = bool((x_BI >= 0).all()) and bool((x_BI == x_BI.floor()).all())
+    binary, integer = kinds(x_BI)
     return Work(
         dense=len(x_BI) * fanout_I.sum().item(),
         nonzero=(on_I * fanout_nonzero_I).sum().item(),
         nonzero_any_weight=(on_I * fanout_I).sum().item(),
         events=(value_I * fanout_nonzero_I).sum().item(),
         events_any_weight=(value_I * fanout_I).sum().item(),
-        binary=integer and bool((x_BI <= 1).all()),
+        binary=binary,
         integer=integer,
         inputs_nonzero=int(on_I.sum().item()),
         input_size=fanout_I.numel(),
     )
 
 
-def conv_work(layer: nn.Module, x: Tensor, out: Tensor) -> Work:
+def conv_work(layer: nn.Module, inputs: tuple[Tensor, ...], out: Tensor) -> Work:
     """A convolution on [T, N, C, ...] or [N, C, ...].
 
     Raises:
         UserError: an input without a sample axis.
     """
-    weight: Tensor = layer.weight
+    x, weight = inputs[0], layer.weight
     space = weight.ndim - 2
     if x.ndim not in (space + 2, space + 3):
         raise UserError(f"{type(layer).__name__} was given an input of shape {list(x.shape)}; need [N, C, ...] or [T, N, C, ...]")
@@ -98,16 +117,55 @@ def conv_work(layer: nn.Module, x: Tensor, out: Tensor) -> Work:
     return work
 
 
-def linear_work(layer: nn.Module, x: Tensor, out: Tensor) -> Work:
+def linear_work(layer: nn.Module, inputs: tuple[Tensor, ...], out: Tensor) -> Work:
     """A linear layer on [..., in]."""
-    weight: Tensor = layer.weight
+    x, weight = inputs[0], layer.weight
     mask = (weight != 0).detach()
     work = work_of(x.reshape(-1, x.shape[-1]), linear_fanout(torch.ones_like(mask)), linear_fanout(mask))
     work.outputs, work.output_size, work.weights, work.padded = out.numel(), out.shape[-1], weight.numel(), work.dense
     return work
 
 
-RULES: dict[type[nn.Module], Rule] = {**dict.fromkeys(CONVOLUTIONS, conv_work), nn.Linear: linear_work}
+def matmul_work(_module: nn.Module, inputs: tuple[Tensor, ...], out: Tensor) -> Work:
+    """a b of [T, N, ..., i, j] and [T, N, ..., j, k]: element j of a row meets element j of a column, so sums over i and k go first."""
+    a, b = inputs
+    meetings_J = (a != 0).sum(-2, dtype=torch.float64) * (b != 0).sum(-1, dtype=torch.float64)
+    events_J = a.sum(-2, dtype=torch.float64) * b.sum(-1, dtype=torch.float64)
+    return product_work(a, b, out, dense=float(out.numel() * a.shape[-1]), nonzero=meetings_J.sum().item(), events=events_J.sum().item())
+
+
+def gate_work(_module: nn.Module, inputs: tuple[Tensor, ...], out: Tensor) -> Work:
+    """g * x of [T, N, ...], element by element with broadcasting."""
+    gate, x = inputs
+    nonzero = ((gate != 0) & (x != 0)).sum().item()
+    return product_work(gate, x, out, dense=float(out.numel()), nonzero=float(nonzero), events=out.sum(dtype=torch.float64).item())
+
+
+def product_work(a: Tensor, b: Tensor, out: Tensor, *, dense: float, nonzero: float, events: float) -> Work:
+    """Work of a product of two activations, both of which are inputs."""
+    (binary_a, integer_a), (binary_b, integer_b) = kinds(a), kinds(b)
+    return Work(
+        dense=dense,
+        padded=dense,
+        nonzero=nonzero,
+        nonzero_any_weight=nonzero,
+        events=events,
+        events_any_weight=events,
+        binary=binary_a and binary_b,
+        integer=integer_a and integer_b,
+        inputs_nonzero=int(a.count_nonzero() + b.count_nonzero()),
+        outputs=out.numel(),
+        input_size=prod(a.shape[2:]) + prod(b.shape[2:]),
+        output_size=prod(out.shape[2:]),
+    )
+
+
+RULES: dict[type[nn.Module], Rule] = {
+    **dict.fromkeys(CONVOLUTIONS, conv_work),
+    nn.Linear: linear_work,
+    MatMul: matmul_work,
+    Gate: gate_work,
+}
 
 
 def rule_of(module: nn.Module) -> Rule | None:

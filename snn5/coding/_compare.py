@@ -1,10 +1,11 @@
-"""P2.3: one network trained three times from the same weights in the same order of samples: rate-coded, TTFS, ReLU."""
+"""P2.3: one network trained four times from the same weights in the same order of samples: rate-coded, TTFS, latched TTFS, ReLU."""
 
 import torch
 from torch import Tensor, nn
 
 from snn5.coding._cost import count
 from snn5.coding._fit import Fit, Samples, accuracy, fit, share_right
+from snn5.coding._latch_net import LatchNet
 from snn5.coding._raster import raster
 from snn5.coding._rate_net import RateNet
 from snn5.config import Coding
@@ -14,23 +15,28 @@ from snn5.record import Run
 
 
 def compare(settings: Coding, train: Samples, val: Samples, test: Samples, *, classes: int, seed: int, tick: Tick) -> dict[str, Run]:
-    """Train and judge the three networks of one seed.
+    """Train and judge the four networks of one seed.
 
-    Rate: regular rate code, IF neurons, BPTT. TTFS: trained in continuous time, judged on a clock of T steps per window. ReLU: the same
-    training again, without spikes, to show that TTFS loses nothing but what the clock rounds away.
+    Rate: regular rate code, IF neurons, BPTT. TTFS: trained in continuous time, judged on a clock of T steps per window. Latch: at most
+    one spike, too, but all layers share one window of T steps, trained by BPTT as it runs. ReLU: the same training again, without spikes,
+    to show that TTFS loses nothing but what the clock rounds away.
 
     Args:
-        settings: T, topology and training, the same for all three.
+        settings: T, topology and training, the same for all four.
         seed: of the initial weights and of the order of the samples.
-        tick: called once per epoch of each network, 3 x settings.epochs times.
+        tick: called once per epoch of each network, 4 x settings.epochs times.
 
     Returns:
-        Runs `rate`, `ttfs`, `relu`.
+        Runs `rate`, `ttfs`, `latch`, `relu`.
     """
     sizes = [train.x_NI.shape[1], *[settings.hidden] * settings.layers, classes]
     ttfs = TTFS(sizes, generator=torch.Generator().manual_seed(seed))
     relu = ttfs.twin()
     rate = RateNet(relu, time_steps=settings.time_steps)
+    latch = LatchNet(sizes, time_steps=settings.time_steps)
+    with torch.no_grad():
+        for own, start in zip([*latch.weights, *latch.biases], [*ttfs.weights, *ttfs.delays], strict=True):
+            own.copy_(start)
 
     def train_it(model: nn.Module) -> Fit:
         return fit(
@@ -45,10 +51,11 @@ def compare(settings: Coding, train: Samples, val: Samples, test: Samples, *, cl
             tick=tick,
         )
 
-    trained = {"rate": train_it(rate), "ttfs": train_it(ttfs), "relu": train_it(relu)}
+    trained = {"rate": train_it(rate), "ttfs": train_it(ttfs), "latch": train_it(latch), "relu": train_it(relu)}
     with torch.no_grad():
         runs = {
             "rate": _judge_rate(rate, trained["rate"], settings, sizes, val, test),
+            "latch": _judge_rate(latch, trained["latch"], settings, sizes, val, test),
             "ttfs": _judge_ttfs(ttfs, trained["ttfs"], settings, sizes, train, val, test),
             "relu": _judge_relu(relu, trained["relu"], val, test),
         }
@@ -58,16 +65,17 @@ def compare(settings: Coding, train: Samples, val: Samples, test: Samples, *, cl
     return runs
 
 
-def _judge_rate(model: RateNet, trained: Fit, settings: Coding, sizes: list[int], val: Samples, test: Samples) -> Run:
+def _judge_rate(model: RateNet | LatchNet, trained: Fit, settings: Coding, sizes: list[int], val: Samples, test: Samples) -> Run:
+    """A network whose layers all work in the same T steps."""
     model.load_state_dict(trained.last)
     last = accuracy(model, test)
     model.load_state_dict(trained.selected)
     trains, logits_NK = model.eval().spikes(test.x_NI)
     metrics = {"val/acc": accuracy(model, val), "test/acc": share_right(logits_NK, test.y_N), "test/acc_last": last}
-    neurons = sum(sizes[1:])  # hidden neurons and read-out potentials, every step
+    neurons = sum(sizes[1:]) * (2 if isinstance(model, LatchNet) else 1)  # potentials every step; a latched layer's held currents, too
     cost = count(trains, sizes[1:])
     metrics |= cost.metrics(time_steps=settings.time_steps, windows=1, updates=settings.time_steps * neurons)
-    details = cost.details() | {"raster": raster(trains, serial=False)}
+    details = cost.details() | ({} if isinstance(model, LatchNet) else {"raster": raster(trains, serial=False)})
     return Run(params={"epoch": trained.epoch}, metrics=metrics, curves=trained.curves, details=details)
 
 

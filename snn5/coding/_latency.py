@@ -75,6 +75,15 @@ def decode_ttfs(s_TN: Tensor) -> Tensor:
     return torch.tensordot(lead, s_TN, dims=1) / steps
 
 
+def first_spike(s_TN: Tensor) -> Tensor:
+    """Step of each train's first spike, T where there is none: whole numbers, [...] (the smallest is the winner).
+
+    Args:
+        s_TN: spikes, [T, ...].
+    """
+    return torch.where(s_TN.amax(0) > 0, s_TN.argmax(0), s_TN.shape[0])
+
+
 def _level(x_N: Tensor, levels: int, eps: float | None) -> Tensor:
     """Steps before the end of the code at which the first spike falls, 1..levels; 0 is silence."""
     check_intensity(x_N)

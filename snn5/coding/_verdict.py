@@ -30,16 +30,21 @@ def verdict(settings: Coding, by_seed: Sequence[Mapping[str, Run]]) -> tuple[dic
         Summary figures (`<code>/...`, `compare/...`, `verdict/...`: 1 met, 0 missed) and the claims as rows for the report.
     """
     summary: dict[str, float] = {}
-    for code in ("rate", "ttfs", "relu"):
+    for code in ("rate", "ttfs", "latch", "relu"):
         summary |= summarise((runs[code] for runs in by_seed), prefix=f"{code}/")
     for name, parts in RATIOS.items():
         ratios = [_total(runs["ttfs"], parts) / _total(runs["rate"], parts) for runs in by_seed]
         summary[f"compare/{name}_ratio"], summary[f"compare/{name}_ratio_sd"] = mean_sd(ratios)
+    for name, parts in RATIOS.items():
+        ratios = [_total(runs["latch"], parts) / _total(runs["rate"], parts) for runs in by_seed]
+        summary[f"latch/{name}_ratio"], summary[f"latch/{name}_ratio_sd"] = mean_sd(ratios)
     for other in ("rate", "relu"):
         loss = [runs[other].metrics["test/acc"] - runs["ttfs"].metrics["test/acc"] for runs in by_seed]
         mean, sd = mean_sd(loss)
         half = float(student.ppf(0.975, len(loss) - 1)) * sd / math.sqrt(len(loss))
         summary |= {f"compare/acc_loss_to_{other}": mean, f"compare/acc_loss_to_{other}_sd": sd, f"compare/acc_loss_to_{other}_ci95": half}
+    loss = [runs["rate"].metrics["test/acc"] - runs["latch"].metrics["test/acc"] for runs in by_seed]
+    summary["latch/acc_loss_to_rate"], summary["latch/acc_loss_to_rate_sd"] = mean_sd(loss)
     claims = [
         ("one_spike", "spikes per neuron, at most", max(runs["ttfs"].metrics["cost/spikes_per_neuron_max"] for runs in by_seed), 1.0),
         ("synops", "SynOps as a share of the rate code's, at most", summary["compare/synops_ratio"], settings.max_synops),

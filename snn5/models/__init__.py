@@ -3,6 +3,8 @@
 from snn5.models._base import SpikingModel as SpikingModel
 from snn5.models._base import initialise as initialise
 from snn5.models._base import predict as predict
+from snn5.models._parts import Gate as Gate
+from snn5.models._parts import MatMul as MatMul
 from snn5.models._registry import ann_twin as ann_twin
 from snn5.models._registry import create_model as create_model
 from snn5.models._registry import list_models as list_models

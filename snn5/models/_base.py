@@ -7,6 +7,7 @@ from abc import abstractmethod
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from spikingjelly.activation_based import functional
 from torch import Tensor, nn
 
@@ -19,9 +20,11 @@ class SpikingModel(nn.Module):
     Attributes:
         time_steps: T, the steps a static image is shown for. 1 for an ANN twin, which sees events averaged over time.
         name, arguments: what `create_model` made it from.
+        bin_pixels: side of the blocks of pixels that are summed before the stem; `image_size` is what is left. 1: none.
         causal: False where a step's output depends on later steps; such a model cannot run step by step or leave early.
     """
 
+    bin_pixels: int = 1
     causal: bool = True
     name: str = ""
     arguments: dict[str, Any]
@@ -61,14 +64,16 @@ class SpikingModel(nn.Module):
         Raises:
             UserError: the input has another shape, or another number of steps than 1 or T.
         """
-        if x_TNCHW.ndim != 5 or tuple(x_TNCHW.shape[2:]) != (self.in_channels, self.image_size, self.image_size):
-            size = self.image_size
+        size = self.image_size * self.bin_pixels
+        if x_TNCHW.ndim != 5 or tuple(x_TNCHW.shape[2:]) != (self.in_channels, size, size):
             raise UserError(f"input of shape {list(x_TNCHW.shape)}; need [T, N, {self.in_channels}, {size}, {size}]")
         if self.is_twin:
             x_TNCHW = x_TNCHW.mean(0, keepdim=True)
         steps = x_TNCHW.shape[0]
         if steps not in (1, self.time_steps):
             raise UserError(f"input has {steps} steps, the model T={self.time_steps}; give 1 (a static image) or {self.time_steps}")
+        if self.bin_pixels > 1:
+            x_TNCHW = functional.seq_to_ann_forward(x_TNCHW, lambda x_BCHW: F.avg_pool2d(x_BCHW, self.bin_pixels, divisor_override=1))
         current_TNCHW = self.stem(x_TNCHW)
         if steps < self.time_steps:
             current_TNCHW = current_TNCHW.expand(self.time_steps, *current_TNCHW.shape[1:])

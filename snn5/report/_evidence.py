@@ -21,6 +21,34 @@ def _architectures(r: Results) -> str:
     )
 
 
+def _depth(r: Results) -> str:
+    deep, plain = (r.value("p1_depth", "test/acc", f"{family}110/") for family in ("sew_resnet", "spiking_resnet"))
+    against = "" if plain is None else f" against {with_unit(plain)} of the plain net"
+    return f"{_architectures(r)}; with 110 layers {accuracy(deep, r.samples('p1_depth'))}{against}"
+
+
+def _contrast(*asked: tuple[str, str, str]) -> Callable[[Results], str]:
+    """A line of (family, variant, its title) with the gain of each over its reference."""
+
+    def line(r: Results) -> str:
+        found = []
+        for family, variant, title in asked:
+            stage = f"p1_contrast@{family}"
+            gain, value = r.number(stage, f"{variant}/acc_gain"), r.value(stage, "test/acc", f"{variant}/")
+            if value is not None:
+                change = "" if gain is None else f", {signed(100 * gain)} points over its reference"
+                found.append(f"{title} {accuracy(value, r.samples(stage))}{change}")
+        return "; ".join(found)
+
+    return line
+
+
+def _gated(r: Results) -> str:
+    glif, dynamic = (r.value("p2_neurons", "test/acc", f"{neuron}/") for neuron in ("glif", "dynamic_glif"))
+    more = "" if dynamic is None else f"; with input-dependent gates {with_unit(dynamic)}"
+    return f"GLIF {accuracy(glif, r.samples('p2_neurons'))}{more}"
+
+
 def _neurons(r: Results) -> str:
     lost = {neuron: r.number("p2_neurons", f"{neuron}/acc_lost_to_tau0") or 0.0 for neuron in ("plif", "lif")}
     n, count = r.samples("p2_neurons"), len({run.params["seed"] for _, run in r.runs("p2_neurons")})
@@ -104,8 +132,12 @@ def _determinism(r: Results) -> str:
 
 
 _LINES: dict[str, Callable[[Results], str]] = {
-    "P1.1": _architectures,
+    "P1.1": _depth,
+    "P1.2": _contrast(("spikingformer", "plain", "Spikingformer"), ("spikingformer", "cml", "with CML")),
+    "P1.3": _contrast(("hsvt", "stfe", "spiking cells")),
+    "P1.4": _contrast(("dta", "dta", "DTA"), ("staa", "staa", "STAA")),
     "P2.1": _neurons,
+    "P2.2": _gated,
     "P2.3": _coding,
     "P3.1": _tuning,
     "P4.1": _sparsity,

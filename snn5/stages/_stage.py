@@ -1,6 +1,7 @@
 """The harness of every stage script: what it is called, where it writes, what it may read, and what happens to its record."""
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -50,6 +51,10 @@ class Stage:
     def seed(self, *parts: object) -> int:
         """A 32 bit seed of its own for every stage and every `parts` (see `seed_of`)."""
         return seed_of(self.name, *parts)
+
+    def resume(self, *parts: object) -> Path:
+        """Where a training of this stage keeps its state between interruptions: outside the outputs, which DVC empties before each run."""
+        return Path(".cache", "resume", self.name, "-".join(map(str, parts)) + ".pt")
 
     def input(self, path: str | Path) -> Path:
         """`path` (relative to the root), which an earlier stage made; noted as a parent of this run.
@@ -109,7 +114,9 @@ def _run(run: Callable[[Stage], Record]) -> None:
     if stage.ingredients:
         result.details["ingredients"] = {item.path: item.md5 for item in stage.ingredients}  # md5s only: run ids differ every time
     record.save(result, stage.out)
-    tracking.log_stage(stage.name, stage.out, root=root, started=begin)
+    if os.environ.get("RANK", "0") == "0":  # under torchrun every process runs the stage and writes the same bytes; one of them logs
+        tracking.log_stage(stage.name, stage.out, root=root, started=begin)
+    shutil.rmtree(Path(".cache", "resume", stage.name), ignore_errors=True)
 
 
 def _words(words: list[str]) -> tuple[tuple[str, ...], str | None]:

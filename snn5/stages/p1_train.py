@@ -34,7 +34,15 @@ def run(stage: Stage) -> Record:
     def job(seed: int, tick: Tick) -> tuple[checkpoint.Checkpoint, Run]:
         own = stage.seed(seed)
         trained, result = train_one(
-            settings, splits, time_steps=time_steps, seed=own, twin=family == "ann_twin", parents=parents, tick=tick
+            settings,
+            splits,
+            time_steps=time_steps,
+            seed=own,
+            twin=family == "ann_twin",
+            parents=parents,
+            tick=tick,
+            resume=stage.resume(f"seed{seed}"),
+            keep_finished=True,
         )
         result.params |= {"seed": seed, "generator_seed": own}
         return trained, result

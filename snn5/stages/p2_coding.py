@@ -24,7 +24,7 @@ from snn5.stages._stage import Stage, main
 
 
 def run(stage: Stage) -> Record:
-    """Train and judge rate, TTFS and ReLU networks with every seed."""
+    """Train and judge rate, TTFS, latched and ReLU networks with every seed."""
     settings = stage.config.p2_coding
     splits, _ = read_splits(stage, "frames")
     train, val, test = (_flat(split) for split in (splits.train, splits.val, splits.test))
@@ -33,7 +33,7 @@ def run(stage: Stage) -> Record:
     def job(seed: int, tick: Tick) -> dict[str, Run]:
         return compare(settings, train, val, test, classes=classes, seed=stage.seed(seed), tick=tick)
 
-    by_seed = run_jobs(job, settings.seeds, label=stage.name, total=3 * settings.epochs)
+    by_seed = run_jobs(job, settings.seeds, label=stage.name, total=4 * settings.epochs)
     summary, claims = verdict(settings, by_seed)
     runs: dict[str, Run] = {}
     rasters: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Batches in memory: uint8 samples to floats, shuffled and shifted by a generator that is passed in."""
+"""Batches in memory: uint8 samples to floats, in order or in an order that is passed in."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from snn5.datasets import Split
+
+_LARGEST = 2**24  # values of a batch in evaluation: 64 MiB of floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,32 +35,12 @@ def samples(split: Split, device: torch.device | str = "cpu") -> Samples:
 
 
 def in_order(data: Samples, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """All samples, in order."""
+    """All samples, in order, `size` at a time; fewer where samples are so large that a batch would pass 64 MiB."""
+    size = max(1, min(size, _LARGEST // max(1, data.x_NTCHW[:1].numel())))
     for start in range(0, len(data), size):
         yield data.batch(torch.arange(start, min(start + size, len(data)), device=data.y_N.device))
 
 
-def shuffled(data: Samples, size: int, generator: torch.Generator, shift_pixels: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-    """All samples once, in random order, each moved by up to `shift_pixels` in x and y.
-
-    A last batch of one sample is left out: batch norm cannot use it.
-    """
-    order = torch.randperm(len(data), generator=generator)
-    for index in order.split(size):
-        if len(index) < 2:
-            continue
-        x_TNCHW, y_N = data.batch(index.to(data.y_N.device))
-        yield (shift(x_TNCHW, shift_pixels, generator) if shift_pixels else x_TNCHW), y_N
-
-
-def shift(x_TNCHW: Tensor, pixels: int, generator: torch.Generator) -> Tensor:
-    """Move each sample (all its steps alike) by a random whole number of pixels from -`pixels` to `pixels`; what comes in is zero."""
-    _, n, _, height, width = x_TNCHW.shape
-    moves_N2 = torch.randint(0, 2 * pixels + 1, (n, 2), generator=generator).to(x_TNCHW.device)
-    padded = torch.nn.functional.pad(x_TNCHW, (pixels, pixels, pixels, pixels))
-    rows_NH = moves_N2[:, :1] + torch.arange(height, device=x_TNCHW.device)
-    columns_NW = moves_N2[:, 1:] + torch.arange(width, device=x_TNCHW.device)
-    sample_N = torch.arange(n, device=x_TNCHW.device)
-    # Advanced indexing moves the indexed axes to the front: [N, H, W, T, C].
-    moved = padded.permute(1, 3, 4, 0, 2)[sample_N[:, None, None], rows_NH[:, :, None], columns_NW[:, None, :]]
-    return moved.permute(3, 0, 4, 1, 2).contiguous()
+def cut(order_N: Tensor, size: int, smallest: int = 2) -> list[Tensor]:
+    """`order_N` in pieces of `size`; a last one of fewer than `smallest` is left out: batch norm cannot use one sample."""
+    return [index for index in order_N.split(size) if len(index) >= smallest]

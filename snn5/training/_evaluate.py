@@ -19,8 +19,8 @@ class Evaluation:
 
     Attributes:
         accuracy: 0..1. loss: mean cross-entropy of the mean logits, in nats. n: samples.
-        rates: spikes per neuron and step, by layer name.
-        prediction_N: predicted classes, in the split's order.
+        rates: spikes per neuron and step, by name of each spiking layer that ran.
+        prediction_N: predicted classes, in the split's order, on the CPU.
     """
 
     accuracy: float
@@ -32,13 +32,13 @@ class Evaluation:
 
 @torch.no_grad()
 def evaluate(model: nn.Module, data: Samples, batch_size: int = 256) -> Evaluation:
-    """Run `model` in eval mode over all samples."""
+    """Run `model` in eval mode over all samples, at most `batch_size` at a time."""
     was_training = model.training
     model.eval()
     predictions, loss = [], 0.0
     with spike_rates(model) as rates:
         for x_TNCHW, y_N in in_order(data, batch_size):
-            logits_TNK = model(x_TNCHW)
+            logits_TNK = model(x_TNCHW).float()  # bfloat16 under autocast
             predictions.append(predict(logits_TNK))
             loss += F.cross_entropy(logits_TNK.mean(0), y_N, reduction="sum").item()
     model.train(was_training)
@@ -48,8 +48,8 @@ def evaluate(model: nn.Module, data: Samples, batch_size: int = 256) -> Evaluati
         accuracy=right / len(data),
         loss=loss / len(data),
         n=len(data),
-        rates={name: spikes / count for name, (spikes, count) in rates.items()},
-        prediction_N=prediction_N,
+        rates={name: spikes / count for name, (spikes, count) in rates.items() if count},
+        prediction_N=prediction_N.cpu(),
     )
 
 
@@ -63,7 +63,7 @@ def spike_rates(model: nn.Module) -> Iterator[dict[str, list[float]]]:
         counts[name] = [0.0, 0.0]
 
         def hook(_module: nn.Module, _inputs: object, s: Tensor) -> None:
-            counts[name][0] += s.sum().item()
+            counts[name][0] += s.sum(dtype=torch.float32).item()
             counts[name][1] += s.numel()
 
         handles.append(modules[name].register_forward_hook(hook))

@@ -1,37 +1,27 @@
 """The training loop: every random draw from one generator, the best epoch chosen on validation, the test set never seen."""
 
+import inspect
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from pathlib import Path
 
 import torch
-from spikingjelly.activation_based import base
 from torch import Tensor, nn
 
 from snn5.config import Train
 from snn5.errors import UserError
-from snn5.training._batches import Samples, shuffled
+from snn5.training._activity import activity_text, check_activity
+from snn5.training._augment import augmentations_of
+from snn5.training._average import copy_of
+from snn5.training._batches import Samples, cut
+from snn5.training._distributed import Group, distributed
 from snn5.training._evaluate import Evaluation, evaluate
 from snn5.training._losses import loss_of
-
-SILENT, SATURATED = 1e-4, 0.95  # spikes per neuron and step
-
-
-@dataclass(kw_only=True)
-class Fit:
-    """A trained network.
-
-    Attributes:
-        best: weights of the epoch with the highest validation accuracy (ties: the lowest validation loss). last: of the last epoch.
-        best_epoch: 0-based. val: validation accuracy at that epoch.
-        curves: `train/loss`, `val/loss`, `val/acc`, `cost/spike_rate` by epoch.
-    """
-
-    best: dict[str, Tensor] = field(default_factory=dict)
-    last: dict[str, Tensor] = field(default_factory=dict)
-    best_epoch: int = -1
-    val: float = -1.0
-    curves: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+from snn5.training._mix import mix_of
+from snn5.training._precision import computing, lay_out
+from snn5.training._resume import Resume, fingerprint
+from snn5.training._state import Epoch, Fit, State
 
 
 def fit(
@@ -41,101 +31,128 @@ def fit(
     settings: Train,
     *,
     generator: torch.Generator,
-    tick: Callable[[], None] = lambda: None,
+    tick: Callable[..., None] = lambda: None,
     extra_loss: Callable[[int], Tensor] | None = None,
     report: Callable[[int, Evaluation], None] | None = None,
     guard: bool = True,
+    resume: Path | None = None,
+    every_s: float = 60.0,
+    keep_finished: bool = False,
 ) -> Fit:
-    """Train `model` in place.
+    """Train `model` in place; under torchrun, together with the other processes (see `distributed`). It ends with the last weights.
 
     Args:
-        settings: epochs, optimiser, loss and augmentation.
+        settings: epochs, optimiser, loss, augmentation, precision.
         generator: source of the order and of the augmentation.
-        tick: called once an epoch.
+        tick: called once an epoch, with a line of text where it takes one: validation accuracy and spike rates.
         extra_loss: called after each forward pass with the step's number; what it answers is added to the loss (regularisers).
         report: called after each epoch with the validation result; may raise to stop (a study's pruner).
-        guard: refuse a network that ends with a silent or saturated layer; False where that is the finding.
+        guard: refuse a network with a silent or saturated layer, at the end or when it has been so for `guard_epochs` epochs; False where
+            that is the finding.
+        resume: a file that keeps the state of this training, written after each epoch and every `every_s` seconds in between. Where it
+            is there already, the training goes on from it and gives the same result to the last bit (the same machine and number of
+            threads; with more than two processes, up to rounding). A file of another training is ignored, with a warning. What
+            `extra_loss` does is not known here: give each its own file.
+        keep_finished: leave the file when the training has ended (a further call then answers at once); else it is removed.
 
     Raises:
-        UserError: the loss is not finite, or a spiking layer is silent or saturated at the end of training; names the layer.
+        UserError: the loss is not finite; a spiking layer is silent or saturated (names it); the file in `resume` is corrupt.
     """
-    if settings.batch_size < 2:
-        raise UserError(f"batch_size={settings.batch_size}; batch norm needs at least 2 samples")
-    loss_function = loss_of(settings)
-    optimiser, schedule = _optimiser(model, settings, math.ceil(len(train) / settings.batch_size))
-    result, step, best_key = Fit(), 0, (-1.0, -math.inf)
-    evaluation: Evaluation | None = None
-    for epoch in range(settings.epochs):
-        model.train()
-        total, seen = torch.zeros(()), 0
-        for x_TNCHW, y_N in shuffled(train, settings.batch_size, generator, settings.shift_pixels):
-            loss = loss_function(model(x_TNCHW), y_N)
-            if extra_loss is not None:
-                loss = loss + extra_loss(step)
-            if not torch.isfinite(loss):
-                raise UserError(f"the loss is {loss.item()} in epoch {epoch}; lower lr={settings.lr} or raise warmup_epochs")
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            total, seen, step = total + loss.detach().cpu() * len(y_N), seen + len(y_N), step + 1
-        evaluation = evaluate(model, val)
-        _note(result, epoch, {"train/loss": total.item() / seen, "val/loss": evaluation.loss, "val/acc": evaluation.accuracy})
-        if evaluation.rates:
-            _note(result, epoch, {"cost/spike_rate": sum(evaluation.rates.values()) / len(evaluation.rates)})
-        if (key := (evaluation.accuracy, -evaluation.loss)) > best_key:
-            best_key, result.best_epoch, result.val, result.best = key, epoch, evaluation.accuracy, _copy(model)
-        tick()
-        if report is not None:
-            report(epoch, evaluation)
-    result.last = _copy(model)
-    if guard and evaluation is not None:
-        check_activity(evaluation.rates)
-    return result
+    with distributed() as group:
+        if settings.batch_size < group.smallest_batch:
+            raise UserError(f"batch_size={settings.batch_size}; batch norm needs at least 2 samples on each of {group.size} process(es)")
+        lay_out(model, settings.channels_last)
+        state = State(model, settings, generator, math.ceil(len(train) / settings.batch_size))
+        made_by = fingerprint(model, train, val, settings, generator, group.size) if resume and group.rank == 0 else {}
+        file = Resume(resume if group.rank == 0 else None, made_by, every_s)
+        if (saved := group.from_first(file.load)) is not None:
+            state.load_state_dict(saved)
+        tell = _with_text(tick) if group.rank == 0 else lambda _text: None
+        for _ in range(state.epoch):
+            tell("")
+        learner = _Learner(model, train, settings, state, group, extra_loss)
+        while (epoch := state.epoch) < settings.epochs:
+            learner.epoch(file)
+            evaluation, weights = learner.validate(val)
+            state.result.note(epoch, state.now.total.item() / state.now.seen, evaluation, weights)
+            tell(", ".join(filter(None, [f"val {100 * evaluation.accuracy:.1f} %", activity_text(evaluation.rates)])))
+            if report is not None:
+                report(epoch, evaluation)
+            if guard:
+                state.guard.check(epoch, evaluation.rates)
+            state.epoch, state.now = epoch + 1, Epoch()
+            file.save(state.state_dict)
+        del learner  # the group that it wrapped the model with closes below
+        model.load_state_dict(state.result.last)
+        if guard:
+            check_activity({name: points[-1][1] for name, points in state.result.rates.items()})
+        if not keep_finished:
+            file.remove()
+        return state.result
 
 
-def check_activity(rates: dict[str, float]) -> None:
-    """A silent layer passes nothing on and learns nothing; a saturated one says nothing.
+class _Learner:
+    """One epoch's training and validation."""
 
-    Raises:
-        UserError: names the first such layer and its rate.
-    """
-    for name, rate in rates.items():
-        if rate < SILENT:
-            raise UserError(
-                f"layer {name} is silent ({rate:.1e} spikes per neuron and step); lower its threshold or the regulariser's strength"
-            )
-        if rate > SATURATED:
-            raise UserError(f"layer {name} is saturated ({rate:.2f} spikes per neuron and step); raise its threshold or lower lr")
+    def __init__(
+        self, model: nn.Module, train: Samples, settings: Train, state: State, group: Group, extra_loss: Callable[[int], Tensor] | None
+    ) -> None:
+        self.model, self.train, self.settings, self.state, self.group, self.extra_loss = model, train, settings, state, group, extra_loss
+        self.device = train.y_N.device
+        self.shared = group.wrap(model)
+        self.loss, self.augmentations, self.mix = loss_of(settings), augmentations_of(settings), mix_of(settings, model)
+
+    def epoch(self, file: Resume) -> None:
+        """All batches that the epoch still has."""
+        now, generator = self.state.now, self.state.generator
+        if now.order is None:
+            now.order = torch.randperm(len(self.train), generator=generator)
+        self.model.train()
+        for index in cut(now.order, self.settings.batch_size, self.group.smallest_batch)[now.batches :]:
+            x_TNCHW, y = self.train.batch(index.to(self.device))
+            for augment in self.augmentations:
+                x_TNCHW = augment(x_TNCHW, generator)
+            if self.mix is not None:
+                x_TNCHW, y = self.mix(x_TNCHW, y, generator)
+            loss = self.step(x_TNCHW, y)
+            now.total, now.seen, now.batches = now.total + loss * len(index), now.seen + len(index), now.batches + 1
+            file.maybe(self.state.state_dict)
+
+    def step(self, x_TNCHW: Tensor, y: Tensor) -> Tensor:
+        """One step of the optimiser on this process's slice of a batch; the whole batch's mean loss."""
+        state, settings, n = self.state, self.settings, len(y)
+        mine = self.group.slice(n)
+        with computing(settings.precision, self.device):
+            logits_TNK = self.shared(x_TNCHW[:, mine])
+        loss = self.loss(logits_TNK.float(), y[mine])
+        if self.extra_loss is not None:
+            loss = loss + self.extra_loss(state.step)
+        loss = self.group.weigh(loss, n)
+        mean = self.group.mean(loss).cpu()
+        if not torch.isfinite(mean):
+            raise UserError(f"the loss is {mean.item()} in epoch {state.epoch}; lower lr={settings.lr} or raise warmup_epochs")
+        state.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        if settings.clip_norm:
+            nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip_norm)
+        state.optimiser.step()
+        state.schedule.step()
+        if state.average is not None:
+            state.average.update(self.model)
+        state.step += 1
+        return mean
+
+    def validate(self, val: Samples) -> tuple[Evaluation, dict[str, Tensor]]:
+        """The weights that count after this epoch, and what they give: rank 0's."""
+        average = self.state.average
+        with nullcontext() if average is None else average.applied(self.model), computing(self.settings.precision, self.device):
+            return self.group.from_first(lambda: evaluate(self.model, val)), self.group.same(copy_of(self.model))
 
 
-def _optimiser(model: nn.Module, settings: Train, steps_per_epoch: int) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
-    """AdamW or SGD; weight decay on matrices and kernels only (no norms, biases, time constants); linear warm-up, then cosine to 0."""
-    neural = {p for m in model.modules() if isinstance(m, base.MemoryModule) for p in m.parameters()}
-    groups = [
-        {"params": [p for p in model.parameters() if p.ndim > 1 and p not in neural], "weight_decay": settings.weight_decay},
-        {"params": [p for p in model.parameters() if p.ndim <= 1 and p not in neural], "weight_decay": 0.0},
-        {"params": [p for p in model.parameters() if p in neural], "weight_decay": 0.0, "lr": settings.lr * settings.neuron_lr_scale},
-    ]
-    optimiser: torch.optim.Optimizer
-    if settings.optimizer == "sgd":
-        optimiser = torch.optim.SGD(groups, lr=settings.lr, momentum=0.9)
-    else:
-        optimiser = torch.optim.AdamW(groups, lr=settings.lr)
-    warmup, total = settings.warmup_epochs * steps_per_epoch, settings.epochs * steps_per_epoch
-
-    def factor(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / warmup
-        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
-
-    return optimiser, torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
-
-
-def _copy(model: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in model.state_dict().items()}
-
-
-def _note(result: Fit, epoch: int, values: dict[str, float]) -> None:
-    for name, value in values.items():
-        result.curves.setdefault(name, []).append((epoch, value))
+def _with_text(tick: Callable[..., None]) -> Callable[[str], None]:
+    """`tick` for callers that have a text, whether it takes one or not."""
+    try:
+        inspect.signature(tick).bind("")
+    except TypeError:
+        return lambda _text: tick()
+    return tick

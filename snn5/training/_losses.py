@@ -1,4 +1,4 @@
-"""Losses on logits_TNK."""
+"""Losses on logits_TNK. Labels are y_N, class indices, or y_NK, a probability for each class (mixup, CutMix)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class RateLoss:
     label_smoothing: float = 0.0
 
     def __call__(self, logits_TNK: Tensor, y_N: Tensor) -> Tensor:
-        """-> scalar."""
+        """y_N or y_NK -> scalar."""
         return F.cross_entropy(logits_TNK.mean(0), y_N, label_smoothing=self.label_smoothing)
 
 
@@ -34,9 +34,9 @@ class TETLoss:
     label_smoothing: float = 0.0
 
     def __call__(self, logits_TNK: Tensor, y_N: Tensor) -> Tensor:
-        """-> scalar."""
-        steps = logits_TNK.shape[0]
-        cross = F.cross_entropy(logits_TNK.flatten(0, 1), y_N.repeat(steps), label_smoothing=self.label_smoothing)
+        """y_N or y_NK -> scalar."""
+        y_TN = y_N.repeat(logits_TNK.shape[0], *[1] * (y_N.ndim - 1))
+        cross = F.cross_entropy(logits_TNK.flatten(0, 1), y_TN, label_smoothing=self.label_smoothing)
         return (1 - self.lam) * cross + self.lam * F.mse_loss(logits_TNK, torch.ones_like(logits_TNK))
 
 

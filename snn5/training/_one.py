@@ -1,6 +1,7 @@
 """One network from first weight to checkpoint: the unit of work of every stage that trains."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,8 +12,10 @@ from snn5.datasets import Splits
 from snn5.models import ann_twin, create_model, initialise
 from snn5.record import Run
 from snn5.training._batches import samples
+from snn5.training._distributed import own_device
 from snn5.training._evaluate import evaluate
 from snn5.training._fit import fit
+from snn5.training._precision import computing
 
 
 def train_one(
@@ -23,23 +26,28 @@ def train_one(
     seed: int,
     twin: bool = False,
     parents: dict[str, str] | None = None,
-    tick: Callable[[], None] = lambda: None,
+    tick: Callable[..., None] = lambda: None,
     guard: bool = True,
+    resume: Path | None = None,
+    keep_finished: bool = False,
 ) -> tuple[Checkpoint, Run]:
-    """Train one network and test it once.
+    """Train one network, then test two of its epochs: the one chosen on validation and the last.
+
+    The test split is read after the last step of training and decides nothing.
 
     Args:
         settings: model, neuron and recipe. time_steps: T.
         seed: of the weights, the order and the augmentation.
         twin: train the ReLU twin instead.
         parents: md5 of the data files, for the checkpoint's history.
-        guard: see `fit`.
+        tick, guard, resume, keep_finished: see `fit`.
 
     Returns:
         The checkpoint of the epoch chosen on validation, and a Run with `val/acc`, `test/acc` (that epoch), `test/acc_last` (last epoch),
-        `train/loss`, `cost/spike_rate` (SNN only), `model/params`, the curves, and in its details the spike rate of every layer on test.
+        `train/loss`, `cost/spike_rate` (SNN only), `model/params`, the curves, and in its details the spike rate of every layer: `rates` on
+        test, `rates_by_epoch` on validation.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = own_device()
     info, shape = splits.train.info, splits.train.x_TNCHW.shape
     arguments: dict[str, Any] = {"in_channels": shape[2], "num_classes": int(info["num_classes"]), "image_size": shape[-1]}
     model = create_model(settings.model, time_steps=time_steps, neuron=settings.neuron, **arguments, **settings.model_args)
@@ -58,11 +66,12 @@ def train_one(
     initialise(model, generator)
     model.to(device)
     train, val, test = (samples(split, device) for split in (splits.train, splits.val, splits.test))
-    result = fit(model, train, val, settings, generator=generator, tick=tick, guard=guard)
+    result = fit(model, train, val, settings, generator=generator, tick=tick, guard=guard, resume=resume, keep_finished=keep_finished)
 
-    last = evaluate(model, test)
-    model.load_state_dict(result.best)
-    chosen = evaluate(model, test)
+    with computing(settings.precision, device):
+        last = evaluate(model, test)
+        model.load_state_dict(result.best)
+        chosen = evaluate(model, test)
     metrics = {
         "val/acc": result.val,
         "test/acc": chosen.accuracy,
@@ -76,7 +85,7 @@ def train_one(
         params={"seed": seed, "best_epoch": result.best_epoch, "n_train": len(train), "n_val": len(val), "n_test": chosen.n},
         metrics=metrics,
         curves=result.curves,
-        details={"rates": chosen.rates},
+        details={"rates": chosen.rates, "rates_by_epoch": result.rates},
     )
     history = Transform(name="train", args={"seed": seed, "epoch": result.best_epoch, "loss": settings.loss}, parents=parents or {})
     return of(model.cpu(), card).after(history), run

@@ -223,7 +223,9 @@ def test_a_registered_rule_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
         def forward(self, x: Tensor) -> Tensor:
             return x @ x.mT
 
-    monkeypatch.setitem(RULES, Product, lambda _module, x, out: Work(dense=float(out.numel() * x.shape[-1]), nonzero=5.0, integer=False))
+    monkeypatch.setitem(
+        RULES, Product, lambda _module, inputs, out: Work(dense=float(out.numel() * inputs[0].shape[-1]), nonzero=5.0, integer=False)
+    )
     found = count_operations(Product(), torch.rand(1, 2, 3, 4))
     assert (found.total("dense"), found.total("macs")) == (3 * 3 * 4, 2.5)
 

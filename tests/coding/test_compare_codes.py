@@ -48,6 +48,10 @@ def test_costs(runs: dict[str, Run]) -> None:
     assert (rate["cost/latency_steps"], ttfs["cost/latency_steps"]) == (8, 24)
     assert rate["cost/neuron_updates"] == 8 * (16 + 16 + 3)
     assert ttfs["cost/neuron_updates"] == 8 * (2 * 32 + 3)
+    latch = runs["latch"].metrics
+    assert latch["cost/spikes_per_neuron_max"] == 1.0 and latch["cost/latency_steps"] == 8
+    assert latch["cost/input_spikes"] == ttfs["cost/input_spikes"]
+    assert latch["cost/neuron_updates"] == 8 * 2 * (16 + 16 + 3)  # a held current and a potential each
     assert relu["cost/macs"] == 6 * 16 + 16 * 16 + 16 * 3
     assert 0 < relu["cost/macs_nonzero"] < relu["cost/macs"]
 
@@ -74,7 +78,9 @@ def made_up(rate_acc: float, ttfs_acc: float, synops: float, most: float = 1.0) 
     }
     rate = {**common, "test/acc": rate_acc, "cost/synops": 100.0}
     ttfs = {**common, "test/acc": ttfs_acc, "cost/synops": synops, "cost/spikes_per_neuron_max": most, "cost/input_spikes": 0.0}
-    return {"rate": Run(metrics=rate), "ttfs": Run(metrics=ttfs), "relu": Run(metrics={"test/acc": ttfs_acc})}
+    latch = {**common, "test/acc": rate_acc - 0.02, "cost/synops": 20.0}
+    made = {"rate": rate, "ttfs": ttfs, "latch": latch, "relu": {"test/acc": ttfs_acc}}
+    return {code: Run(metrics=metrics) for code, metrics in made.items()}
 
 
 def test_verdict_by_hand() -> None:
@@ -86,6 +92,7 @@ def test_verdict_by_hand() -> None:
     sd = math.sqrt(((0.01 - 0.02 / 3) ** 2 * 2 + (0.02 / 3) ** 2) / 2)
     assert summary["compare/acc_loss_to_rate_sd"] == pytest.approx(sd)
     assert summary["compare/acc_loss_to_rate_ci95"] == pytest.approx(4.302653 * sd / math.sqrt(3), rel=1e-6)  # t(0.975, 2)
+    assert summary["latch/synops_ratio"] == pytest.approx(0.2) and summary["latch/acc_loss_to_rate"] == pytest.approx(0.02)
     assert summary["verdict/all"] == 1.0 and all(row["met"] for row in claims)
 
 

@@ -38,9 +38,10 @@ def test_names() -> None:
 @pytest.mark.parametrize("name", list_models())
 def test_every_model_keeps_its_promise(name: str) -> None:
     """Registered name, arguments that make it again, one row of logits per step, a twin with as many operations."""
-    model = net(name, width=2)
+    small = {"dim": 16, "depth": 1, "heads": 2} if name.startswith("spikingformer") else {"width": 2}
+    model = create_model(name, **SHAPE, **small)
     assert model.name == name and model.time_steps == 3 and not model.is_twin
-    assert model.arguments == {**SHAPE, "neuron": "plif", "width": 2}
+    assert model.arguments == {**SHAPE, "neuron": "plif", **small}
     assert same(state(create_model(model.name, **model.arguments)), state(model))
     assert model(noise(3, 2, 2, 8, 8)).shape == (3, 2, 5)
     twin = ann_twin(model)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from snn5.errors import UserError
 from snn5.models import SpikingModel, create_model, initialise
-from snn5.models._sew_resnet import CONNECTIONS, SEWBlock, add, and_, iand
+from snn5.models._sew_block import CONNECTIONS, SEWBlock, add, and_, iand
 from snn5.neurons import LIF, PLIF
 
 CONNECTS = pytest.mark.parametrize("connect", ["add", "and", "iand"])
@@ -46,13 +46,17 @@ def settle(model: nn.Module, x: Tensor) -> nn.Module:
     return model.eval()
 
 
+def lif(channels: int, **extra: Any) -> LIF:
+    return LIF(**extra)
+
+
 def last_norm(block: SEWBlock) -> nn.BatchNorm2d:
     return [m for m in block.branch.modules() if isinstance(m, nn.BatchNorm2d)][-1]
 
 
 def identity_block(connect: str, beta: float, width: int = 6) -> SEWBlock:
     """A block whose branch answers the same whatever goes in: gamma 0 and `beta` in its last norm."""
-    block = SEWBlock(width, width, stride=1, connect=connect, neuron=LIF)
+    block = SEWBlock(width, width, stride=1, connect=connect, neuron=lif)
     nn.init.zeros_(last_norm(block).weight)
     nn.init.constant_(last_norm(block).bias, beta)
     return block
@@ -148,7 +152,7 @@ def spikingjelly_sew(x: Tensor, y: Tensor, cnf: str) -> Tensor:
 
 @CONNECTS
 def test_block_joins_branch_and_shortcut_as_spikingjelly_does(connect: str) -> None:
-    block, s_TNCHW = SEWBlock(4, 8, stride=2, connect=connect, neuron=lambda: LIF(v_threshold=0.3)), spikes(3, 4, 4, 6, 6)
+    block, s_TNCHW = SEWBlock(4, 8, stride=2, connect=connect, neuron=lambda channels, **extra: LIF(v_threshold=0.3)), spikes(3, 4, 4, 6, 6)
     out = block(s_TNCHW)
     functional.reset_net(block)
     branch, identity = block.branch(s_TNCHW), block.shortcut(s_TNCHW)

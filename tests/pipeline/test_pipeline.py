@@ -15,6 +15,16 @@ ROOT = Path(__file__).resolve().parents[2]
 TINY = {
     "seeds": [0],
     "p1": {slot: {"epochs": 2, "batch_size": 32, "model_args": {"width": 4}} for slot in ("frames", "events")},
+    "p1_depth": {
+        "train": {"epochs": 2, "model_args": {"width": 4}},
+        "variants": {"sew_resnet56": None, "sew_resnet110": None, "spiking_resnet56": None, "spiking_resnet110": None},
+    },
+    "p1_contrast": {
+        "spikingformer": {"train": {"epochs": 2, "model_args": {"dim": 16, "depth": 1, "heads": 2}}},
+        "hsvt": {"train": {"epochs": 2, "model_args": {"embed": 8}}},
+        "dta": {"train": {"epochs": 2, "model_args": {"width": 4}}},
+        "staa": {"train": {"epochs": 2, "model_args": {"width": 4}}},
+    },
     "p2_neurons": {"taus": [2.0], "train": {"epochs": 2, "model_args": {"width": 4}}},
     "p2_coding": {"epochs": 2, "seeds": [0, 1]},
     "p3": {"trials": 2, "max_epochs": 2},
@@ -24,7 +34,9 @@ TINY = {
 
 
 def overlay(base: dict, top: dict) -> dict:
-    return {**base, **{k: overlay(base[k], v) if isinstance(v, dict) and isinstance(base.get(k), dict) else v for k, v in top.items()}}
+    """`top` laid over `base`; None takes an entry out."""
+    merged = {**base, **{k: overlay(base[k], v) if isinstance(v, dict) and isinstance(base.get(k), dict) else v for k, v in top.items()}}
+    return {k: v for k, v in merged.items() if v is not None or k not in top}
 
 
 def clone(to: Path) -> Path:

@@ -55,7 +55,10 @@ def _all() -> dict[str, Record]:
     for family, accuracy in (("sew_resnet", 0.97), ("ann_twin", 0.99)):
         for slot in ("frames", "events"):
             made[f"p1_train@{family}-{slot}"] = _training(accuracy, spiking=family == "sew_resnet")
+    for family, (plain, special) in CONTRASTS.items():
+        made[f"p1_contrast@{family}"] = contrast({plain: 0.96, special: 0.98})
     return made | {
+        "p1_depth": contrast({"sew_resnet20": 0.97, "sew_resnet110": 0.96, "spiking_resnet20": 0.95, "spiking_resnet110": 0.2}),
         "p2_neurons": _neurons(),
         "p2_coding": _coding(),
         "p3_tune": _tuning(),
@@ -96,6 +99,25 @@ def _training(accuracy: float, *, spiking: bool) -> Record:
     return Record(summary=summarise(runs.values()), runs=runs)
 
 
+CONTRASTS = {"spikingformer": ("plain", "cml"), "hsvt": ("lstm", "stfe"), "dta": ("plain", "dta"), "staa": ("plain", "staa")}
+
+
+def contrast(accuracies: Mapping[str, float]) -> Record:
+    """Variants of one family, the first of them the reference; each gains what stands there, seed by seed."""
+    runs, summary = {}, {}
+    first = next(iter(accuracies.values()))
+    for name, accuracy in accuracies.items():
+        own = {}
+        for seed in SEEDS:
+            metrics = {"test/acc": accuracy + SHIFT[seed], "cost/spike_rate": 0.1, "cost/synops": 2.5e6, "model/params": 12345.0}
+            own[f"{name}-seed{seed}"] = Run(params={"seed": seed, "variant": name, "n_test": 450}, metrics=metrics)
+        runs |= own
+        summary |= summarise(own.values(), prefix=f"{name}/")
+        if accuracy != first:
+            summary |= {f"{name}/acc_gain": accuracy - first, f"{name}/acc_gain_sd": 0.0}
+    return Record(summary=summary, runs=runs, details={"reference": next(iter(accuracies))})
+
+
 def _neurons() -> Record:
     runs, summary = {}, {}
     for neuron, tau, accuracy in (("lif", 2.0, 0.95), ("lif", 16.0, 0.4), ("plif", 2.0, 0.96), ("plif", 16.0, 0.94)):
@@ -110,6 +132,16 @@ def _neurons() -> Record:
             )
         runs |= own
         summary |= summarise(own.values(), prefix=f"{neuron}-tau{tau:g}/")
+    for neuron in ("glif", "dynamic_glif"):
+        own = {
+            f"{neuron}-seed{seed}": Run(
+                params={"seed": seed, "neuron": neuron, "n_test": 450},
+                metrics={"test/acc": 0.97, "cost/spike_rate": 0.2, "model/params": 999.0},
+            )
+            for seed in SEEDS
+        }
+        runs |= own
+        summary |= summarise(own.values(), prefix=f"{neuron}/")
     return Record(summary=summary | {"lif/acc_lost_to_tau0": 0.55, "plif/acc_lost_to_tau0": 0.02}, runs=runs)
 
 

@@ -53,6 +53,25 @@ def test_training_names_the_gap() -> None:
     assert reading("training", 1).startswith("On frames the SNN ends 2.0 points below its twin on test; on events")
 
 
+def test_depth_tells_what_each_family_loses() -> None:
+    text = reading("depth", 1)
+    assert "SEW-ResNet goes from 97.0 ± 1.0 % to 96.0 ± 1.0 % (−1.0 points)" in text
+    assert "the plain net goes from 95.0 ± 1.0 % to 20.0 ± 1.0 % (−75.0 points)" in text
+
+
+def test_contrasts_put_the_reference_first_and_the_gain_beside_the_other() -> None:
+    found = table("Architectures with and without what makes them special", 1)
+    assert [row[1] for row in found.rows] == ["plain", "cml", "lstm", "stfe", "plain", "dta", "plain", "staa"]
+    assert [row[5] for row in found.rows] == ["–", "+2.0 ± 0.0"] * 4
+    assert "reconstruction" in found.rows[6][0]
+
+
+def test_other_neurons_stand_below_lif_and_plif() -> None:
+    found = next(p for p in parts(2) if isinstance(p, Table) and p.title.startswith("Neurons in one network"))
+    assert [row[0] for row in found.rows] == ["LIF", "LIF", "PLIF", "PLIF", "DynamicGLIF (the project's own)", "GLIF"]
+    assert found.rows[-1][1:4] == ["–", "999", "97.0\u202f±\u202f0.0"]
+
+
 def test_neurons_say_how_much_plif_wins_back() -> None:
     assert "wins back 96 % of what LIF loses" in reading("neurons", 2)  # 1 - 0.02 / 0.55
 

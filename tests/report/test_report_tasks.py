@@ -35,6 +35,10 @@ def test_a_task_needs_its_figure(task: object) -> None:
     ("id_", "text"),
     [
         ("P1.1", "frames 97.0 ± 1.0 % (n = 450, 3 seeds)"),
+        ("P1.1", "with 110 layers 96.0 ± 1.0 % (n = 450, 3 seeds) against 20.0 ± 1.0 % of the plain net"),
+        ("P1.2", "with CML 98.0 ± 1.0 % (n = 450, 3 seeds), +2.0 points over its reference"),
+        ("P1.4", "DTA 98.0 ± 1.0 % (n = 450, 3 seeds), +2.0 points over its reference; STAA 98.0"),
+        ("P2.2", "GLIF 97.0 ± 0.0 % (n = 450, 3 seeds); with input-dependent gates 97.0 ± 0.0 %"),
         ("P2.1", "costs PLIF 2.0 points of test accuracy, LIF 55.0 (n = 450, 3 seeds)"),
         ("P2.3", "at 0.40 of its SynOps; claim met"),
         ("P3.1", "of 2 trials 1 ran to the end"),
@@ -53,6 +57,6 @@ def test_evidence(id_: str, text: str) -> None:
 def test_the_record_counts_the_states() -> None:
     found = record_of(report_records.results())
     states = Counter(run.params["state"] for run in found.runs.values())
-    assert found.summary["tasks/not_there_yet"] == states["not there yet"] == 10
+    assert found.summary["tasks/not_there_yet"] == states["not there yet"] == 6
     assert sum(found.summary[f"tasks/{key}"] for key in ("measured", "partly", "not_there_yet")) == 23
     assert found.summary["target/2_reached"] == 0

@@ -36,7 +36,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
 
 def test_record(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = run(stage)
-    assert sorted(made.runs) == ["rate-seed0", "rate-seed1", "relu-seed0", "relu-seed1", "ttfs-seed0", "ttfs-seed1"]
+    assert sorted(made.runs) == [f"{code}-seed{seed}" for code in ("latch", "rate", "relu", "ttfs") for seed in (0, 1)]
     assert [path.name for path in stage.parents] == ["train.safetensors", "val.safetensors", "test.safetensors"]
     assert made.summary["ttfs/cost/spikes_per_neuron_max"] == made.summary["verdict/one_spike"] == 1.0
     assert made.summary["compare/latency_ratio"] == 2.0  # an input window and a hidden one

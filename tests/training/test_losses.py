@@ -52,6 +52,23 @@ def test_tet_never_falls_below_rate() -> None:
     assert TETLoss(lam=0.0)(logits_TNK, y_N) > RateLoss()(logits_TNK, y_N)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_one_hot_labels_are_labels(smoothing: float) -> None:
+    logits_TNK, y_N = noise(3, 5, 4), torch.tensor([0, 1, 2, 3, 1])
+    y_NK = torch.nn.functional.one_hot(y_N, 4).double()
+    for loss in (RateLoss(label_smoothing=smoothing), TETLoss(label_smoothing=smoothing)):
+        assert loss(logits_TNK, y_NK).item() == pytest.approx(loss(logits_TNK, y_N).item(), rel=1e-12)
+
+
+def test_the_loss_of_mixed_labels_is_the_mixed_loss() -> None:
+    """Cross-entropy is linear in the target: 0.3 of one labelling's loss and 0.7 of the other's, at every step and sample."""
+    logits_TNK, first, second = noise(3, 5, 4), torch.tensor([0, 1, 2, 3, 1]), torch.tensor([3, 1, 0, 0, 2])
+    y_NK = 0.3 * torch.nn.functional.one_hot(first, 4).double() + 0.7 * torch.nn.functional.one_hot(second, 4).double()
+    for loss in (RateLoss(label_smoothing=0.1), TETLoss(label_smoothing=0.1)):
+        mixed = 0.3 * loss(logits_TNK, first) + 0.7 * loss(logits_TNK, second)
+        assert loss(logits_TNK, y_NK).item() == pytest.approx(mixed.item(), rel=1e-12)
+
+
 def test_the_loss_that_params_name() -> None:
     chosen = loss_of(Train(model="m", epochs=2, loss="tet", tet_lambda=0.3, label_smoothing=0.1))
     assert chosen == TETLoss(lam=0.3, label_smoothing=0.1)

@@ -1,6 +1,7 @@
 """One network from first weight to checkpoint; the test split is out of reach until the end."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,34 @@ def test_a_twin_is_trained_and_said_to_be_one(splits: Splits) -> None:
 
 
 def test_ticks_once_an_epoch(splits: Splits) -> None:
-    ticks: list[int] = []
-    train_one(SETTINGS, splits, time_steps=3, seed=0, tick=lambda: ticks.append(1))
-    assert len(ticks) == 2
+    ticks: list[str] = []
+    train_one(SETTINGS, splits, time_steps=3, seed=0, tick=ticks.append)
+    assert len(ticks) == 2 and all(text.startswith("val ") for text in ticks)
+
+
+def test_details_have_the_rates_of_every_epoch(trained: tuple[Checkpoint, Run]) -> None:
+    details = trained[1].details
+    assert set(details["rates_by_epoch"]) == set(details["rates"])
+    assert all([epoch for epoch, _ in points] == [0, 1] for points in details["rates_by_epoch"].values())
+
+
+def test_an_interrupted_training_goes_on(tmp_path: Path, splits: Splits, trained: tuple[Checkpoint, Run]) -> None:
+    path = tmp_path / "seed11.pt"
+
+    def stop(_text: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_one(SETTINGS, splits, time_steps=3, seed=11, resume=path, tick=lambda text: stop(text) if path.exists() else None)
+    checkpoint, run = train_one(SETTINGS, splits, time_steps=3, seed=11, parents={"data/x": "abc"}, resume=path, keep_finished=True)
+    assert same(checkpoint.state, trained[0].state) and run == trained[1] and path.is_file()
+    again, run = train_one(SETTINGS, splits, time_steps=3, seed=11, parents={"data/x": "abc"}, resume=path)
+    assert same(again.state, trained[0].state) and run == trained[1] and not path.is_file()
+
+
+def test_every_recipe_ends_in_a_checkpoint_that_builds(splits: Splits) -> None:
+    settings = replace(SETTINGS, precision="bf16", channels_last=True, ema_decay=0.9, mixup=0.2, flip=True, clip_norm=1.0)
+    checkpoint, run = train_one(settings, splits, time_steps=3, seed=11)
+    assert {v.dtype for v in checkpoint.state.values() if v.is_floating_point()} == {torch.float32}
+    found = evaluate(checkpoint.build(), samples(splits.test)).accuracy
+    assert found == pytest.approx(run.metrics["test/acc"], abs=0.1)  # FP32 against bfloat16

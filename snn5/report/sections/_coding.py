@@ -18,7 +18,7 @@ _RATIOS = {
     "operations": "SynOps + updates",
     "latency": "steps to the answer",
 }
-_CODES = {"rate": "rate", "ttfs": "time to first spike", "relu": "ReLU (no spikes)"}
+_CODES = {"rate": "rate", "ttfs": "time to first spike", "latch": "latched, one window", "relu": "ReLU (no spikes)"}
 
 
 def parts(results: Results) -> list[Part]:
@@ -49,7 +49,7 @@ def _table(results: Results) -> Table:
             figures = [cell(code, f"cost/{key}", digits) for key, digits in (("synops", 1), ("spikes_per_neuron", 2), ("latency_steps", 0))]
             rows.append([name, percent(value), *figures, str(results.samples(STAGE) or ""), str(value.seeds)])
     return Table(
-        title="One network, three codes, equal T and training",
+        title="One network, four ways, equal T and training",
         columns=("code", "test accuracy, %", "SynOps, thousands", "spikes per hidden neuron", "steps to the answer", "n", "seeds"),
         rows=rows,
     )

@@ -5,7 +5,7 @@ from typing import Any
 from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results, Value
 from snn5.report._style import ACCENT, GREY, INK, PALE, canvas, whole_ticks
-from snn5.report._text import percent, spread, with_unit
+from snn5.report._text import percent, spread, whole, with_unit
 from snn5.statistics import mean_sd
 
 STAGE = "p2_neurons"
@@ -16,20 +16,25 @@ def parts(results: Results) -> list[Part]:
     """The table of variants, their curves, the learned time constants."""
     if results.get(STAGE) is None:
         return [Missing(title="PLIF against LIF", reason=f"{STAGE} has not run")]
-    variants = sorted({(run.params["neuron"], run.params["tau0"]) for _, run in results.runs(STAGE)})
-    return [_table(results, variants), _figure(results, variants)]
+    variants = sorted({(run.params["neuron"], run.params["tau0"]) for _, run in results.runs(STAGE) if "tau0" in run.params})
+    others = sorted({run.params["neuron"] for _, run in results.runs(STAGE) if "tau0" not in run.params})
+    return [_table(results, variants, others), _figure(results, variants)]
 
 
-def _table(results: Results, variants: list[tuple[str, float]]) -> Table:
+NAMES = {"glif": "GLIF", "dynamic_glif": "DynamicGLIF (the project's own)", "adaptive_lif": "STAA's adaptive LIF"}
+
+
+def _table(results: Results, variants: list[tuple[str, float]], others: list[str]) -> Table:
     rows = []
-    for neuron, tau in variants:
-        value, rate = (results.value(STAGE, name, f"{neuron}-tau{tau:g}/") for name in ("test/acc", "cost/spike_rate"))
+    labelled = [(neuron.upper(), f"{tau:g}", f"{neuron}-tau{tau:g}") for neuron, tau in variants]
+    for name, start, label in [*labelled, *((NAMES.get(neuron, neuron.upper()), "–", neuron) for neuron in others)]:
+        value, rate = (results.value(STAGE, metric, f"{label}/") for metric in ("test/acc", "cost/spike_rate"))
         if value is not None:
-            spikes = "–" if rate is None else spread(rate, 4)
-            rows.append([neuron.upper(), f"{tau:g}", percent(value), spikes, str(results.samples(STAGE) or ""), str(value.seeds)])
+            spikes, size = "–" if rate is None else spread(rate, 4), whole(results.number(STAGE, f"{label}/model/params") or 0)
+            rows.append([name, start, size, percent(value), spikes, str(results.samples(STAGE) or ""), str(value.seeds)])
     return Table(
-        title="LIF and PLIF from two initial time constants",
-        columns=("neuron", "τ₀, steps", "test accuracy, %", "spikes per neuron and step", "n", "seeds"),
+        title="Neurons in one network: LIF and PLIF from two initial time constants, gated neurons from their own start",
+        columns=("neuron", "τ₀, steps", "parameters", "test accuracy, %", "spikes per neuron and step", "n", "seeds"),
         rows=rows,
         note="The seed is shared, so that only the neuron differs.",
     )

@@ -1,4 +1,4 @@
-"""P1: training curves of SEW-ResNet and of its ReLU twin."""
+"""P1: SEW-ResNet and its ReLU twin, then what each architecture's special part brings."""
 
 from matplotlib.axes import Axes
 
@@ -7,6 +7,7 @@ from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results
 from snn5.report._style import ACCENT, GREY, canvas, whole_ticks
 from snn5.report._text import percent, spread, whole
+from snn5.report.sections import _contrasts
 from snn5.statistics import mean_sd
 
 SLOTS = ("frames", "events")
@@ -18,7 +19,7 @@ def parts(results: Results) -> list[Part]:
     there = [(family, slot) for slot in SLOTS for family in FAMILIES if results.get(f"p1_train@{family}-{slot}")]
     if not there:
         return [Missing(title="Training of P1's networks", reason="p1_train has not run")]
-    return [_table(results, there), _curves(results, there)]
+    return [_table(results, there), _curves(results, there), *_contrasts.parts(results)]
 
 
 def _table(results: Results, there: list[tuple[str, str]]) -> Table:

@@ -1,0 +1,97 @@
+"""Two or more sides measured in turn, so that a busy machine slows all of them."""
+
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from snn5.errors import UserError
+
+Side = Callable[[], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One comparison.
+
+    Args:
+        name: what was measured. baseline: whose figure it is compared with.
+        unit: ms or MiB, of the medians `theirs` and `ours`.
+        ratio: the median of the repeats' own ratios theirs/ours; low, high: their range, wide on a busy machine.
+        target: the ratio it should reach. repeats: how often each side was measured.
+    """
+
+    name: str
+    baseline: str
+    unit: str
+    theirs: float
+    ours: float
+    ratio: float
+    low: float
+    high: float
+    target: float
+    repeats: int
+
+    @property
+    def reached(self) -> bool:
+        """Whether the ratio is at least the target."""
+        return self.ratio >= self.target
+
+
+def in_turn(sides: Mapping[str, Side], repeats: int) -> dict[str, list[float]]:
+    """Milliseconds of each side's calls, A B C A B C ..., after one call of each that does not count."""
+    for side in sides.values():
+        side()
+    found: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(repeats):
+        for name, side in sides.items():
+            begin = time.perf_counter()
+            side()
+            found[name].append(1e3 * (time.perf_counter() - begin))
+    return found
+
+
+def row(name: str, baseline: str, theirs: list[float], ours: list[float], target: float, unit: str = "ms") -> Row:
+    """The comparison of two lists of figures that were taken in turn."""
+    ratios = [a / b for a, b in zip(theirs, ours, strict=True)]
+    median = statistics.median
+    return Row(
+        name=name,
+        baseline=baseline,
+        unit=unit,
+        theirs=median(theirs),
+        ours=median(ours),
+        ratio=median(ratios),
+        low=min(ratios),
+        high=max(ratios),
+        target=target,
+        repeats=len(ours),
+    )
+
+
+def write(rows: Sequence[Row], file: Path) -> None:
+    """The rows as JSON, with what the figures depend on.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    machine = {
+        "cpu": platform.processor() or platform.machine(),
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "load": os.getloadavg()[0],
+        **{name: version(name) for name in ("torch", "spikingjelly", "numba")},
+    }
+    found = {"machine": machine, "rows": [asdict(r) | {"reached": r.reached} for r in rows]}
+    try:
+        file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot write {file}: {error.strerror}; name a file in a folder that exists") from error

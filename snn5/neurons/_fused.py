@@ -1,0 +1,152 @@
+"""LIF, PLIF and IF over all steps in one pass over memory, on the CPU.
+
+The numbers are SpikingJelly's: spikes and potentials are bit-equal to its multi-step operators in float32, gradients too except for
+sums in another order (PLIF's w) and the sigmoid's exponential. What differs is the memory: only the current is kept for the backward
+pass, which recomputes the potentials chunk by chunk in the cache (cheaper than to write and read them). With bfloat16 the currents, spikes
+and their gradients have 16 bits; the potential and all arithmetic have 32.
+
+No result depends on the number of threads: chunks have fixed bounds, and w's gradient is the sum of the chunks' sums in their order.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from spikingjelly.activation_based import surrogate
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from snn5.neurons._fused_layout import array, flat, rows, suits
+from snn5.neurons._fused_threads import spread
+
+KINDS = {surrogate.ATan: 0, surrogate.Sigmoid: 1, surrogate.PiecewiseQuadratic: 2, surrogate.Rect: 3}  # as in _kernels_common
+LARGEST_CHUNK, PIECES, SMALLEST_CHUNK = 1 << 15, 16, 1024  # neurons: long rows stream well, a few pieces keep all threads busy
+SCRATCH = 1 << 17  # numbers that the backward pass recomputes at a time: what fits the second-level cache
+NOTHING = np.empty(0, np.float32)
+
+
+class Dynamics(NamedTuple):
+    """The numbers of the equations in `_kernels_lif`."""
+
+    decay_input: bool
+    tau: float | None  # None: multiply by a given k (PLIF) or by 0 (IF)
+    v_threshold: float
+    v_reset: float | None
+    detach_reset: bool
+    kind: int
+    alpha: float
+
+
+def slope_of(function: Any) -> tuple[int, float] | None:
+    """Kind and width of a surrogate that the kernels know, else None."""
+    if type(function) not in KINDS or not function.spiking:
+        return None
+    return KINDS[type(function)], float(function.alpha)
+
+
+def fusable(x_TN: Tensor, function: Any) -> bool:
+    """Whether `multi_step` takes this current and this surrogate."""
+    return suits(x_TN) and slope_of(function) is not None
+
+
+def multi_step(x_TN: Tensor, v: Tensor | float, k: Tensor | None, dynamics: Dynamics) -> tuple[Tensor, Tensor]:
+    """All steps at once.
+
+    Args:
+        x_TN: currents [T, N, ...], see `fusable`.
+        v: potential before the first step, [N, ...] or one number for all.
+        k: share that leaks, a scalar tensor that may want a gradient; None: see `Dynamics`.
+        dynamics: the rest.
+
+    Returns:
+        Spikes [T, N, ...] in the currents' dtype, potential [N, ...] after the last step in float32.
+    """
+    start = v.to(torch.float32) if isinstance(v, Tensor) else None
+    return _MultiStep.apply(x_TN, start, k, 0.0 if start is not None else v, dynamics)
+
+
+def chunk_of(size: int, most: int = LARGEST_CHUNK) -> int:
+    """How many of `size` neurons make a piece of work; never a matter of the threads, so that sums keep their order."""
+    return max(SMALLEST_CHUNK // 4, min(most, LARGEST_CHUNK, max(SMALLEST_CHUNK, -(-size // PIECES))))
+
+
+class _MultiStep(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x_TN: Tensor, v_N: Tensor | None, k: Tensor | None, v_fill: float, dynamics: Dynamics) -> tuple[Tensor, Tensor]:
+        from snn5.neurons import _kernels_lif
+
+        x_TN, x = rows(x_TN)
+        s_TN = torch.empty_strided(x_TN.shape, (x.size, *x.strides), dtype=x_TN.dtype)
+        v_end_N = torch.empty_strided(x_TN.shape[1:], x.strides, dtype=torch.float32)
+        start, chunk = NOTHING if v_N is None else flat(v_N, x.strides), chunk_of(x.size)
+        spread(
+            _kernels_lif.forward,
+            -(-x.size // chunk),
+            s_TN.numel(),
+            array(x.memory),
+            x.stride,
+            start,
+            np.float32(v_fill),
+            flat(s_TN, s_TN.stride()),
+            flat(v_end_N, x.strides),
+            len(x_TN),
+            chunk,
+            *_numbers(dynamics, k),
+        )
+        ctx.save_for_backward(x_TN, v_N, k)
+        ctx.v_fill, ctx.dynamics = v_fill, dynamics
+        ctx.set_materialize_grads(False)
+        return s_TN, v_end_N
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gs_TN: Tensor | None, gv_N: Tensor | None) -> tuple[Tensor | None, ...]:
+        from snn5.neurons import _kernels_lif
+
+        x_TN, v_N, k = ctx.saved_tensors
+        dynamics, (wants_x, wants_v, wants_k, *_) = ctx.dynamics, ctx.needs_input_grad
+        x_TN, x = rows(x_TN)
+        strides = (x.size, *x.strides)
+        gs_TN = torch.zeros_like(x_TN) if gs_TN is None else gs_TN
+        gx_TN = torch.empty_strided(x_TN.shape, strides, dtype=x_TN.dtype) if wants_x else None
+        gv_start_N = torch.empty_strided(x_TN.shape[1:], x.strides, dtype=torch.float32) if wants_v else None
+        chunk = chunk_of(x.size, SCRATCH // len(x_TN))
+        pieces = -(-x.size // chunk)
+        gk_chunks = np.empty(pieces, np.float64) if wants_k else np.empty(0, np.float64)
+        spread(
+            _kernels_lif.backward,
+            pieces,
+            x_TN.numel(),
+            array(x.memory),
+            x.stride,
+            NOTHING if v_N is None else flat(v_N, x.strides),
+            np.float32(ctx.v_fill),
+            flat(gs_TN, strides),
+            NOTHING if gv_N is None else flat(gv_N, x.strides),
+            array(x.memory[:0]) if gx_TN is None else flat(gx_TN, strides),
+            NOTHING if gv_start_N is None else flat(gv_start_N, x.strides),
+            gk_chunks,
+            len(x_TN),
+            x.size,
+            chunk,
+            *_numbers(dynamics, k),
+            dynamics.detach_reset,
+            dynamics.kind,
+            dynamics.alpha,
+        )
+        gk = torch.tensor(gk_chunks.sum(), dtype=k.dtype) if wants_k else None
+        return gx_TN, gv_start_N, gk, None, None
+
+
+def _numbers(dynamics: Dynamics, k: Tensor | None) -> tuple[bool, bool, np.float32, np.float32, bool, np.float32]:
+    """decay, divide, k, reset, soft, threshold as the kernels take them."""
+    share = dynamics.tau if dynamics.tau is not None else 0.0 if k is None else k.item()
+    reset = 0.0 if dynamics.v_reset is None else dynamics.v_reset
+    return (
+        dynamics.decay_input,
+        dynamics.tau is not None,
+        np.float32(share),
+        np.float32(reset),
+        dynamics.v_reset is None,
+        np.float32(dynamics.v_threshold),
+    )
