@@ -3,37 +3,36 @@
     SNN5_DATA_ROOT=... python -m experiments.nmnist_folds [FAMILY ...]
 
 Data: all recordings of the N-MNIST folder (here the first 1000 of Train and 100 of Test, pooled), three slices of equal length (one per
-saccade). Folds: by class, from a seed; each recording is tested exactly once, by networks that never saw
-it. 5 % of each training side is validation; it only picks `test/acc`'s epoch. The headline is the last epoch's accuracy.
-Interrupt and start it again at will: finished folds are kept in .cache/experiments, a fold in mid-training resumes.
-Out: experiments/results/nmnist_folds.json.
+saccade). Folds: by class, from a seed; each recording is tested exactly once, by a network that never saw it. 5 % of each training side is
+validation; it only picks the epoch of `test/acc`. The headline is the last epoch's accuracy, which nothing picked.
+Interrupt it at will: the same command goes on. Out: experiments/results/nmnist_folds.json.
 """
 
 import os
 import sys
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from experiments._recorded import Job, results
 from snn5._settings import parse, read_yaml
 from snn5.config import Contrast, Train
 from snn5.datasets import Split, Splits, load
 from snn5.errors import UserError, unknown
-from snn5.files import find_root, read_json, write_json
-from snn5.parallel import Tick, run_jobs
-from snn5.reproducible import keep_memory, seed_of
+from snn5.files import find_root, write_json
+from snn5.reproducible import keep_memory
 from snn5.statistics import mean_sd
-from snn5.training import train_one
 
 FOLDS, TIME_STEPS, VAL_FRACTION, SEED = 5, 3, 0.05, 5
-HERE = Path("experiments")
-SETTINGS, RESULT, KEPT = HERE / "nmnist_folds.yaml", HERE / "results" / "nmnist_folds.json", Path(".cache/experiments/nmnist_folds")
+SETTINGS, RESULT = Path("experiments/nmnist_folds.yaml"), Path("experiments/results/nmnist_folds.json")
 
 
 def recordings() -> Split:
-    """All recordings as one split."""
+    """All recordings as one split, in the order of their files."""
     parts = load("nmnist", time_steps=TIME_STEPS)
     sides = (parts.train, parts.val, parts.test)
     order = np.argsort(np.concatenate([s.index_N for s in sides]), kind="stable")
@@ -43,7 +42,7 @@ def recordings() -> Split:
 
 
 def folds(y_N: np.ndarray, seed: int = SEED) -> np.ndarray:
-    """The fold that tests each recording: classes shuffled, then dealt out in turn."""
+    """The fold that tests each recording: each class shuffled, then dealt out in turn."""
     fold_N = np.empty(len(y_N), np.int64)
     for label in np.unique(y_N):
         members = np.random.default_rng([seed, int(label)]).permutation(np.flatnonzero(y_N == label))
@@ -63,76 +62,47 @@ def split_of(whole: Split, fold_N: np.ndarray, fold: int) -> Splits:
     return Splits(train=take(np.sort(rest[held:])), val=take(np.sort(rest[:held])), test=take(test))
 
 
+def families() -> dict[str, Train]:
+    """The recipe of each family."""
+    raw = read_yaml(SETTINGS)
+    base = parse(Train, raw["train"], f"{SETTINGS}: train")
+    made: Contrast = parse(Contrast, {"variants": raw["families"]}, str(SETTINGS))
+    return made.variants_of(base)
+
+
 def main(names: list[str]) -> None:
-    """Train what is missing, then write the table.
+    """Train what is missing, then write the table of the families asked for (default: all).
 
     Raises:
         UserError: a family that experiments/nmnist_folds.yaml does not name.
     """
-    raw = read_yaml(SETTINGS)
-    base = parse(Train, raw["train"], f"{SETTINGS}: train")
-    families = parse(Contrast, {"variants": raw["families"]}, str(SETTINGS)).variants_of(base)
+    recipes = families()
     for name in names:
-        if name not in families:
-            raise unknown("family", name, families, f"(named in {SETTINGS})")
+        if name not in recipes:
+            raise unknown("family", name, recipes, f"(named in {SETTINGS})")
     whole = recordings()
     fold_N = folds(whole.y_N)
-    jobs = [(name, fold) for fold in range(FOLDS) for name in (names or families)]
-    todo = [job for job in jobs if not _kept(*job, families[job[0]])]
-
-    def job(which: tuple[str, int], tick: Tick) -> None:
-        name, fold = which
-        resume = KEPT / f"{name}-fold{fold}.pt"
-        _, run = train_one(
-            families[name],
-            split_of(whole, fold_N, fold),
-            time_steps=TIME_STEPS,
-            seed=seed_of("nmnist_folds", name, fold),
-            tick=tick,
-            resume=resume,
+    jobs = {
+        f"{name}-fold{fold}": Job(
+            settings=recipes[name], splits=partial(split_of, whole, fold_N, fold), time_steps=TIME_STEPS, seed=(name, fold)
         )
-        found = {"settings": _plain(families[name]), "params": run.params, "metrics": run.metrics, "rates": run.details["rates"]}
-        write_json(_path(name, fold), found)
-
-    if todo:
-        run_jobs(job, todo, label="nmnist_folds", total=max(families[name].epochs for name, _ in todo))
-    write_json(RESULT, _table(families, whole))
-
-
-def _table(families: dict[str, Train], whole: Split) -> dict[str, Any]:
-    """Families whose folds are all there: accuracy over all recordings, mean and spread over folds."""
-    found = {}
-    for name, settings in families.items():
-        if all(_kept(name, fold, settings) for fold in range(FOLDS)):
-            runs = [read_json(_path(name, fold)) for fold in range(FOLDS)]
-            metrics = [run["metrics"] for run in runs]
-            entry: dict[str, Any] = {"settings": _plain(settings), "folds": [m["test/acc_last"] for m in metrics]}
-            for key in sorted(set.intersection(*map(set, metrics))):
-                entry[key], entry[f"{key}_sd"] = mean_sd(m[key] for m in metrics)
-            sizes = [run["params"]["n_test"] for run in runs]
-            right = sum(round(m["test/acc_last"] * n) for m, n in zip(metrics, sizes, strict=True))
-            found[name] = entry | {"right": right, "n": sum(sizes), "pooled/acc_last": right / sum(sizes)}
-    data = {
-        "recordings": len(whole),
-        "time_steps": TIME_STEPS,
-        "folds": FOLDS,
-        "val_fraction": VAL_FRACTION,
-        "seed": SEED,
+        for fold in range(FOLDS)
+        for name in names or recipes
     }
-    return {"command": "python -m experiments.nmnist_folds", "data": data, "families": found}
+    found = results("nmnist_folds", jobs)
+    data = {"recordings": len(whole), "time_steps": TIME_STEPS, "folds": FOLDS, "val_fraction": VAL_FRACTION, "seed": SEED}
+    table = {name: _entry(recipes[name], [found[f"{name}-fold{fold}"] for fold in range(FOLDS)]) for name in names or recipes}
+    write_json(RESULT, {"command": "python -m experiments.nmnist_folds", "data": data, "families": table})
 
 
-def _path(name: str, fold: int) -> Path:
-    return KEPT / f"{name}-fold{fold}.json"
-
-
-def _kept(name: str, fold: int, settings: Train) -> bool:
-    """Whether this fold was finished with these settings."""
-    return _path(name, fold).is_file() and read_json(_path(name, fold))["settings"] == _plain(settings)
-
-
-def _plain(settings: Train) -> dict[str, Any]:
-    return {f.name: getattr(settings, f.name) for f in fields(settings)}
+def _entry(settings: Train, runs: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """Accuracy over all recordings, mean and spread over folds."""
+    metrics, sizes = [run["metrics"] for run in runs], [run["params"]["n_test"] for run in runs]
+    entry: dict[str, Any] = {"settings": asdict(settings), "folds": [m["test/acc_last"] for m in metrics]}
+    for key in sorted(set.intersection(*map(set, metrics))):
+        entry[key], entry[f"{key}_sd"] = mean_sd(m[key] for m in metrics)
+    right = sum(round(m["test/acc_last"] * n) for m, n in zip(metrics, sizes, strict=True))
+    return entry | {"right": right, "n": sum(sizes), "pooled/acc_last": right / sum(sizes)}
 
 
 if __name__ == "__main__":

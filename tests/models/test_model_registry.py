@@ -174,3 +174,22 @@ def test_predict_is_the_largest_mean() -> None:
     """Class 0 wins two steps of three, class 1 the mean: (0+0+9)/3 = 3 against (1+1+0)/3."""
     logits_TNK = torch.tensor([[[1.0, 0.0]], [[1.0, 0.0]], [[0.0, 9.0]]])
     assert predict(logits_TNK).tolist() == [1]
+
+
+def test_binned_pixels_are_summed_before_the_stem() -> None:
+    fine = create_model("sew_resnet8", in_channels=2, num_classes=3, image_size=12, time_steps=2, width=2, bin_pixels=3).eval()
+    coarse = create_model("sew_resnet8", in_channels=2, num_classes=3, image_size=4, time_steps=2, width=2).eval()
+    assert fine.image_size == 4 and fine.arguments["bin_pixels"] == 3
+    coarse.load_state_dict(fine.state_dict())
+    x_TNCHW = torch.randint(0, 3, (2, 5, 2, 12, 12), generator=torch.Generator().manual_seed(0)).float()
+    binned = x_TNCHW.reshape(2, 5, 2, 4, 3, 4, 3).sum((4, 6))
+    assert torch.equal(fine(x_TNCHW), coarse(binned))
+    assert torch.equal(ann_twin(fine).eval().encode(x_TNCHW), ann_twin(coarse).eval().encode(binned))
+    with pytest.raises(UserError, match=r"need \[T, N, 2, 12, 12\]"):
+        fine(binned)
+
+
+@pytest.mark.parametrize("bin_pixels", [0, 5, 1.5])
+def test_bins_that_do_not_fit(bin_pixels: float) -> None:
+    with pytest.raises(UserError, match=f"bin_pixels={bin_pixels}; need a whole number that divides image_size=12"):
+        create_model("sew_resnet8", in_channels=2, num_classes=3, image_size=12, time_steps=2, bin_pixels=bin_pixels)

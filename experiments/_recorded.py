@@ -1,0 +1,49 @@
+"""Trainings that are kept one by one: an experiment that is interrupted goes on where it was, in the middle of a training if need be."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from snn5.config import Train
+from snn5.datasets import Splits
+from snn5.files import read_json, write_json
+from snn5.parallel import Tick, run_jobs
+from snn5.reproducible import seed_of
+from snn5.training import train_one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One training: its settings, its data, T, and what its seed is made of."""
+
+    settings: Train
+    splits: Callable[[], Splits]
+    time_steps: int
+    seed: tuple[object, ...]
+    guard: bool = True
+
+
+def results(experiment: str, jobs: Mapping[str, Job]) -> dict[str, dict[str, Any]]:
+    """Parameters, metrics and spike rates of every job by name; those that are kept with the same settings are not run again."""
+    folder = Path(".cache", "experiments", experiment)
+
+    def kept(name: str) -> dict[str, Any] | None:
+        path = folder / f"{name}.json"
+        found: dict[str, Any] | None = read_json(path) if path.is_file() else None
+        return found if found is not None and found["settings"] == asdict(jobs[name].settings) else None
+
+    def work(name: str, tick: Tick) -> None:
+        job = jobs[name]
+        seed = seed_of(experiment, *job.seed)
+        resume = folder / f"{name}.pt"
+        _, run = train_one(job.settings, job.splits(), time_steps=job.time_steps, seed=seed, tick=tick, resume=resume, guard=job.guard)
+        write_json(
+            folder / f"{name}.json",
+            {"settings": asdict(job.settings), "params": run.params, "metrics": run.metrics, "rates": run.details["rates"]},
+        )
+
+    missing = [name for name in jobs if kept(name) is None]
+    if missing:
+        run_jobs(work, missing, label=experiment, total=max(jobs[name].settings.epochs for name in missing))
+    return {name: found for name in jobs if (found := kept(name)) is not None}

@@ -1,0 +1,63 @@
+"""P1.1: SEW-ResNet against the plain spiking ResNet at 20, 56 and 110 layers, trained longer than the default roadmap can.
+
+    python -m experiments.depth
+
+Digits frames (the default profile's split), T = 4, IF neurons, 3 seeds, the same recipe and number of epochs for every network.
+Interrupt it at will: the same command goes on. Out: experiments/results/depth.json.
+"""
+
+import os
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from experiments._recorded import Job, results
+from snn5 import config
+from snn5.datasets import load
+from snn5.errors import UserError
+from snn5.files import find_root, write_json
+from snn5.reproducible import keep_memory
+from snn5.statistics import mean_sd
+
+DEPTHS, EPOCHS, BATCH_SIZE, WIDTH, SEEDS = (20, 56, 110), 15, 32, 8, (0, 1, 2)
+RESULT = Path("experiments/results/depth.json")
+
+
+def main() -> None:
+    """Train what is missing, then write the table."""
+    settings, data = config.load().p1.frames, config.load().data.frames
+    splits = load(
+        data.dataset,
+        time_steps=data.time_steps,
+        val_fraction=data.val_fraction,
+        test_fraction=data.test_fraction,
+        split_seed=data.split_seed,
+    )
+    models = [f"{family}{depth}" for depth in DEPTHS for family in ("sew_resnet", "spiking_resnet")]
+    recipes = {
+        model: replace(settings, model=model, neuron="if", model_args={"width": WIDTH}, epochs=EPOCHS, batch_size=BATCH_SIZE)
+        for model in models
+    }
+    jobs = {
+        f"{model}-seed{seed}": Job(settings=recipes[model], splits=lambda: splits, time_steps=data.time_steps, seed=(seed,), guard=False)
+        for seed in SEEDS
+        for model in models
+    }
+    found = results("depth", jobs)
+    table = {}
+    for model in models:
+        metrics = [found[f"{model}-seed{seed}"]["metrics"] for seed in SEEDS]
+        figures = {}
+        for key in sorted(set.intersection(*map(set, metrics))):
+            figures[key], figures[f"{key}_sd"] = mean_sd(m[key] for m in metrics)
+        table[model] = {"settings": asdict(recipes[model]), "seeds": list(SEEDS), "n": len(splits.test), **figures}
+    write_json(RESULT, {"command": "python -m experiments.depth", "networks": table})
+
+
+if __name__ == "__main__":
+    try:
+        os.chdir(find_root())
+        keep_memory()
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")
