@@ -22,9 +22,9 @@ def _architectures(r: Results) -> str:
 
 
 def _depth(r: Results) -> str:
-    deep, plain = (r.value("p1_depth", "test/acc", f"{family}110/") for family in ("sew_resnet", "spiking_resnet"))
+    deep, plain = (r.value("p1_depth", "test/acc", f"{family}56/") for family in ("sew_resnet", "spiking_resnet"))
     against = "" if plain is None else f" against {with_unit(plain)} of the plain net"
-    return f"{_architectures(r)}; with 110 layers {accuracy(deep, r.samples('p1_depth'))}{against}"
+    return f"{_architectures(r)}; with 56 layers and a short training {accuracy(deep, r.samples('p1_depth'))}{against}"
 
 
 def _contrast(*asked: tuple[str, str, str]) -> Callable[[Results], str]:

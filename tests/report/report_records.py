@@ -58,7 +58,7 @@ def _all() -> dict[str, Record]:
     for family, (plain, special) in CONTRASTS.items():
         made[f"p1_contrast@{family}"] = contrast({plain: 0.96, special: 0.98})
     return made | {
-        "p1_depth": contrast({"sew_resnet20": 0.97, "sew_resnet110": 0.96, "spiking_resnet20": 0.95, "spiking_resnet110": 0.2}),
+        "p1_depth": contrast({"sew_resnet20": 0.97, "sew_resnet56": 0.96, "spiking_resnet20": 0.95, "spiking_resnet56": 0.2}),
         "p2_neurons": _neurons(),
         "p2_coding": _coding(),
         "p3_tune": _tuning(),

@@ -88,4 +88,4 @@ def test_the_stage_reads_its_records_and_writes_the_report(tmp_path: Path, monke
     assert len(asked) == 2 * len(STAGES) and all(path.is_file() for path in asked)
     names = {path.name for path in (tmp_path / "reports").iterdir()}
     assert {"roadmap.html", "training.png", "coding_raster.png", "liquid_raster.png", "energy.png"} <= names
-    assert found.runs["P1.1"].params["state"] == "measured"
+    assert found.runs["P1.1"].params["state"] == "partly"
