@@ -47,3 +47,13 @@ def results(experiment: str, jobs: Mapping[str, Job]) -> dict[str, dict[str, Any
     if missing:
         run_jobs(work, missing, label=experiment, total=max(jobs[name].settings.epochs for name in missing))
     return {name: found for name in jobs if (found := kept(name)) is not None}
+
+
+def recorded(path: Path, key: str, settings: Mapping[str, Any], **same: Any) -> dict[str, dict[str, Any]]:
+    """The entries under `key` of a result file that were made with these settings, by name, if `same` stands in the file, too."""
+    if not path.is_file():
+        return {}
+    old = read_json(path)
+    if any(old.get(name) != value for name, value in same.items()):
+        return {}
+    return {name: entry for name, entry in old[key].items() if entry["settings"] == settings.get(name)}

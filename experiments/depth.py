@@ -2,7 +2,7 @@
 
     python -m experiments.depth
 
-Digits frames (the default profile's split), T = 4, IF neurons, 3 seeds, the same recipe and number of epochs for every network.
+Digits frames (the default profile's split), T = 4, PLIF neurons, 3 seeds, the same recipe and number of epochs for every network.
 Interrupt it at will: the same command goes on. Out: experiments/results/depth.json.
 """
 
@@ -11,7 +11,7 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from experiments._recorded import Job, results
+from experiments._recorded import Job, recorded, results
 from snn5 import config
 from snn5.datasets import load
 from snn5.errors import UserError
@@ -33,19 +33,25 @@ def main() -> None:
         test_fraction=data.test_fraction,
         split_seed=data.split_seed,
     )
-    models = [f"{family}{depth}" for depth in DEPTHS for family in ("sew_resnet", "spiking_resnet")]
+    arguments = {"width": WIDTH, "neuron_args": {"tau": 1.2}}
+    starts: dict[str, dict[str, bool]] = {"sew_resnet": {}, "spiking_resnet": {"zero_init": False}}  # as in params.yaml: p1_depth
     recipes = {
-        model: replace(settings, model=model, neuron="if", model_args={"width": WIDTH}, epochs=EPOCHS, batch_size=BATCH_SIZE)
-        for model in models
+        f"{family}{depth}": replace(
+            settings, model=f"{family}{depth}", model_args={**arguments, **start}, epochs=EPOCHS, batch_size=BATCH_SIZE, lr=6e-3
+        )
+        for depth in DEPTHS
+        for family, start in starts.items()
     }
+    models = list(recipes)
+    table = recorded(RESULT, "networks", {model: asdict(recipe) for model, recipe in recipes.items()})
+    missing = [model for model in models if model not in table]
     jobs = {
         f"{model}-seed{seed}": Job(settings=recipes[model], splits=lambda: splits, time_steps=data.time_steps, seed=(seed,), guard=False)
         for seed in SEEDS
-        for model in models
+        for model in missing
     }
     found = results("depth", jobs)
-    table = {}
-    for model in models:
+    for model in missing:
         metrics = [found[f"{model}-seed{seed}"]["metrics"] for seed in SEEDS]
         figures = {}
         for key in sorted(set.intersection(*map(set, metrics))):

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments._recorded import Job, results
+from experiments._recorded import Job, recorded, results
 from snn5._settings import parse, read_yaml
 from snn5.config import Contrast, Train
 from snn5.datasets import Split, Splits, load
@@ -71,7 +71,7 @@ def families() -> dict[str, Train]:
 
 
 def main(names: list[str]) -> None:
-    """Train what is missing, then write the table of the families asked for (default: all).
+    """Train the families asked for (default: all) that the table does not have with these settings, and put them there.
 
     Raises:
         UserError: a family that experiments/nmnist_folds.yaml does not name.
@@ -82,16 +82,18 @@ def main(names: list[str]) -> None:
             raise unknown("family", name, recipes, f"(named in {SETTINGS})")
     whole = recordings()
     fold_N = folds(whole.y_N)
+    data = {"recordings": len(whole), "time_steps": TIME_STEPS, "folds": FOLDS, "val_fraction": VAL_FRACTION, "seed": SEED}
+    table = recorded(RESULT, "families", {name: asdict(recipe) for name, recipe in recipes.items()}, data=data)
+    missing = [name for name in names or recipes if name not in table]
     jobs = {
         f"{name}-fold{fold}": Job(
             settings=recipes[name], splits=partial(split_of, whole, fold_N, fold), time_steps=TIME_STEPS, seed=(name, fold)
         )
         for fold in range(FOLDS)
-        for name in names or recipes
+        for name in missing
     }
     found = results("nmnist_folds", jobs)
-    data = {"recordings": len(whole), "time_steps": TIME_STEPS, "folds": FOLDS, "val_fraction": VAL_FRACTION, "seed": SEED}
-    table = {name: _entry(recipes[name], [found[f"{name}-fold{fold}"] for fold in range(FOLDS)]) for name in names or recipes}
+    table |= {name: _entry(recipes[name], [found[f"{name}-fold{fold}"] for fold in range(FOLDS)]) for name in missing}
     write_json(RESULT, {"command": "python -m experiments.nmnist_folds", "data": data, "families": table})
 
 

@@ -11,7 +11,7 @@ def p3_tuning(upstream: Upstream = "check", force: bool = False) -> dict[str, st
 
     P3.1 an Optuna study; its best point is trained anew with every seed.
 
-    Expected (default profile): 98.3 ± 0.3 % (3 seeds), found with 30 of 108 epochs.
+    Expected (default profile): 98.1 ± 0.1 % (3 seeds), found with 36 of 108 epochs.
     Wall time: about 1 minute on two CPU cores.
     Command: `snn5 run p3`
     """

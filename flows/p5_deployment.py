@@ -11,7 +11,7 @@ def p5_deployment(upstream: Upstream = "check", force: bool = False) -> dict[str
 
     P5.1 SNN Cutoff: leave the time loop early. P5.2 Lava, for Loihi 2. P5.3 sPyNNaker, for SpiNNaker.
 
-    Expected (default profile): 1.57 of 4 steps at 98.1 ± 0.1 % (3 seeds).
+    Expected (default profile): 1.13 of 4 steps at 97.5 ± 0.3 % (3 seeds).
     Wall time: 10 seconds on two CPU cores.
     Command: `snn5 run p5`
     """

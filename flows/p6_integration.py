@@ -12,7 +12,7 @@ def p6_integration(upstream: Upstream = "check", force: bool = False) -> dict[st
     P6.1 the tuned network of phase 3 with the coding of phase 2, the savings of phase 4 and the early exit of phase 5.
     P6.2 its accuracy, operations and energy beside those of four ANNs.
 
-    Expected (default profile): 1/24 of the dense ANN's arithmetic energy at 97.1 ± 0.6 % (ANN 99.5 ± 0.3 %), 3 seeds: not reached.
+    Expected (default profile): 1/25 of the dense ANN's arithmetic energy at 97.2 ± 0.3 % (ANN 99.5 ± 0.3 %), 3 seeds: not reached.
     Wall time: half a minute on two CPU cores.
     Command: `snn5 run p6`
     """

@@ -157,8 +157,8 @@ def test_a_stage_ends_with_dvc_and_on_signals(root: Path, how: str) -> None:
             dvc.kill()
         else:
             family[0].send_signal(signal.Signals[how])
-        _, alive = psutil.wait_procs(family, timeout=2)
-        assert not alive
+        _, left = psutil.wait_procs(family, timeout=2)
+        assert [p for p in left if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []  # the system may be slow to bury the dead
     finally:
         dvc.kill()
         dvc.wait()
