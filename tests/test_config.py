@@ -93,7 +93,7 @@ def test_a_profile_is_laid_over_the_common_settings(tmp_path: Path) -> None:
     config = changed(tmp_path, at("profiles.mine", top), "mine")
     assert config.profile == "mine" and config.seeds == [7]
     assert (config.data.frames.time_steps, config.data.frames.dataset) == (9, "digits")
-    assert (config.p1.events.model, config.p1.events.epochs) == ("sew_resnet20", 15)
+    assert (config.p1.events.model, config.p1.events.epochs) == ("sew_resnet20", 10)
     assert config.p1.frames.model == "sew_resnet8"
     assert changed(tmp_path, lambda raw: None).data.frames.time_steps == 4
 
