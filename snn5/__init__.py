@@ -3,8 +3,10 @@
 import logging
 import os
 
-# No tool of the pipeline phones home; a value the user has set stays.
+# No tool of the pipeline phones home, and torch's idle threads sleep: they would spin for milliseconds on the core that a neuron kernel
+# could use (it counts only where torch is not imported yet). A value the user has set stays.
 for _name, _value in {
+    "OMP_WAIT_POLICY": "PASSIVE",
     "DO_NOT_TRACK": "1",
     "DVC_NO_ANALYTICS": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
