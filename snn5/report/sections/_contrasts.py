@@ -87,7 +87,7 @@ def _depth(results: Results) -> Part:
             axes.errorbar(depth, mean, sd, color=colour, marker="o", capsize=3, label=label)
             axes.set_xticks(depth)
     axes.set(xlabel="layers", ylabel="test accuracy, %", ylim=(0, 101))
-    axes.legend(loc="lower left")
+    axes.legend(loc="upper right")
     return Drawing(
         name="depth",
         figure=figure,
