@@ -3,7 +3,7 @@
     python -m snn5.stages.p2_neurons
 
 Claim (Fang et al. 2021): not a better best case, but insensitivity to tau0: LIF with tau0 = 16 falls apart, PLIF does not.
-GLIF (P2.2), the project's input-dependent gated neuron and STAA's adaptive LIF run in the same network from their own start.
+GLIF (P2.2) and the project's input-dependent gated neuron run in the same network from their own start (p2_neurons.others).
 Out: metrics.json, curves.csv; the learned time constants of every layer are in each run's details.
 """
 
