@@ -4,8 +4,7 @@
 
 Thresholds come from training samples, epsilon from validation (the largest whose mean accuracy over seeds is within p5.max_accuracy_loss
 of the full run's; else the smallest), figures from test. Claim (Wu et al. 2025): at least 1.5x fewer steps at <= 0.5 points of accuracy.
-Expected on digits frames, 3 seeds, n = 450: 3.6x (sd 0.2) fewer steps, 4.1x (sd 0.4) fewer operations, 0.7 points lost (sd 0.2): the limit
-holds on validation and is missed on test. 11 s on two cores.
+Expected, 3 seeds, n = 450: 3.6x (sd 0.2) fewer steps, 4.1x (sd 0.4) fewer operations, 0.7 points lost (sd 0.2): missed on test. 11 s.
 Out: checkpoints/seed<k>.safetensors with the chosen cutoff, metrics.json, curves.csv over the position of epsilon (last: no cutoff).
 """
 
