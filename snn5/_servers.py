@@ -11,12 +11,14 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from snn5._processes import Child
 from snn5.errors import UserError
 from snn5.files import write_text
 
 START_S = 180.0  # a first start on a slow machine migrates databases
+BUSY_S = 60.0  # how long a busy server is asked again
 _TAIL = 15
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # listening on all interfaces -> this machine
 
@@ -55,6 +57,28 @@ def answers(url: str) -> bool:
             return True
     except (OSError, urllib.error.URLError):
         return False
+
+
+def call(api: str, path: str, body: Any = None) -> Any:
+    """POST `body` to Prefect's API and return its answer; without a body, GET.
+
+    While its sqlite database is locked by another writer the server does nothing and says 503; it is then asked again, as Prefect's own
+    client does.
+
+    Raises:
+        urllib.error.HTTPError: the server refuses, or is still busy after a minute.
+    """
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{api}/{path}", data=data, headers={"Content-Type": "application/json"})
+    deadline = time.monotonic() + BUSY_S
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            if error.code != 503 or time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
 
 
 def tail(log: Path) -> str:

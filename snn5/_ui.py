@@ -1,15 +1,12 @@
 """`snn5 ui`: Prefect's server with all deployments, a worker that runs them, and MLflow's server; one command that also ends them all."""
 
-import json
 import os
 import sys
 import time
-import urllib.request
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -108,9 +105,9 @@ def _deploy(root: Path, api: str) -> int:
 
     `prefect deploy` would put the file's schedules in their place, so that a restart switched every nightly run off.
     """
-    if not any(pool["name"] == POOL for pool in _call(api, "work_pools/filter")):
+    if not any(pool["name"] == POOL for pool in _servers.call(api, "work_pools/filter", {})):
         _prefect(root, api, "work-pool", "create", POOL, "--type", "process")
-    present = {deployment["name"] for deployment in _call(api, "deployments/filter")}
+    present = {deployment["name"] for deployment in _servers.call(api, "deployments/filter", {})}
     plan = yaml.safe_load((root / "prefect.yaml").read_text(encoding="utf-8"))
     for deployment in plan["deployments"]:
         if deployment["name"] in present:
@@ -130,9 +127,3 @@ def _prefect(root: Path, api: str, *arguments: str) -> None:
         child.stop()
     if status:
         raise UserError("\n  ".join([f"`prefect {' '.join(arguments)}` failed with exit status {status}:", *last]))
-
-
-def _call(api: str, path: str) -> Any:
-    request = urllib.request.Request(f"{api}/{path}", data=b"{}", headers={"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.load(answer)

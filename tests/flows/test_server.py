@@ -35,10 +35,7 @@ class Pages:
     printed: list[str]
 
     def ask(self, path: str, body: Any = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.api}/{path}", data=data, headers={"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+        return _servers.call(self.api, path, body)
 
     def deployment(self, name: str) -> dict[str, Any]:
         return next(d for d in self.ask("deployments/filter", {}) if d["name"] == name)
