@@ -36,6 +36,7 @@ class Train:
     rotate_degrees: float = setting(0.0, low=0.0, high=180.0)  # up to so many either way
     zoom: float = setting(0.0, low=0.0, high=0.9)  # enlarged by 1 - zoom to 1 + zoom
     shear_degrees: float = setting(0.0, low=0.0, high=60.0)  # slanted by up to so many either way
+    elastic_pixels: float = setting(0.0, low=0.0, high=16.0)  # bent by a smooth random field with so many pixels' standard deviation
     cutout: int = setting(0, low=0, high=256)  # side of a square that is set to zero, in pixels
     mixup: float = setting(0.0, low=0.0, high=100.0)  # a of Beta(a, a); 0: off
     cutmix: float = setting(0.0, low=0.0, high=100.0)  # likewise; with both, each batch gets one of them

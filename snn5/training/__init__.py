@@ -4,6 +4,7 @@ from snn5.training._activity import check_activity as check_activity
 from snn5.training._augment import Affine as Affine
 from snn5.training._augment import Augmentation as Augmentation
 from snn5.training._augment import Cutout as Cutout
+from snn5.training._augment import Elastic as Elastic
 from snn5.training._augment import Flip as Flip
 from snn5.training._augment import Shift as Shift
 from snn5.training._average import Average as Average

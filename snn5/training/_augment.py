@@ -60,6 +60,35 @@ class Affine:
 
 
 @dataclass(frozen=True)
+class Elastic:
+    """Bend each sample by a smooth random field: control points about `spacing` pixels apart move by N(0, `pixels`^2) along each axis,
+    bicubic between them; the image is read bilinearly, and what comes in is zero.
+
+    Args:
+        pixels: standard deviation of a control point's move, in pixels. spacing: between control points, in pixels.
+
+    Source: after Simard, Steinkraus, Platt, Best Practices for Convolutional Neural Networks, ICDAR 2003 (there: smoothed noise).
+    """
+
+    pixels: float
+    spacing: int = 8
+
+    @torch.no_grad()
+    def __call__(self, x_TNCHW: Tensor, generator: torch.Generator) -> Tensor:
+        """-> the same shape."""
+        steps, n, channels, height, width = x_TNCHW.shape
+        points = [max(2, 1 + round(side / self.spacing)) for side in (height, width)]
+        moves_N2hw = torch.randn(n, 2, *points, generator=generator) * self.pixels
+        field_N2HW = F.interpolate(moves_N2hw.to(x_TNCHW), (height, width), mode="bicubic", align_corners=True)
+        # grid_sample's coordinates run from -1 to 1 over the image, x before y.
+        field_NHW2 = field_N2HW.permute(0, 2, 3, 1) * torch.tensor([2.0 / width, 2.0 / height]).to(x_TNCHW)
+        rest = F.affine_grid(torch.eye(2, 3).to(x_TNCHW).expand(n, 2, 3), [n, 1, height, width], align_corners=False)
+        x_NCHW = x_TNCHW.transpose(0, 1).reshape(n, steps * channels, height, width)
+        moved = F.grid_sample(x_NCHW, rest + field_NHW2, mode="bilinear", padding_mode="zeros", align_corners=False)
+        return moved.view(n, steps, channels, height, width).transpose(0, 1).contiguous()
+
+
+@dataclass(frozen=True)
 class Shift:
     """Move each sample by a random whole number of pixels from -`pixels` to `pixels`; what comes in is zero."""
 
@@ -105,6 +134,8 @@ def augmentations_of(settings: Train) -> list[Augmentation]:
         chosen.append(Flip())
     if settings.rotate_degrees or settings.zoom or settings.shear_degrees:
         chosen.append(Affine(settings.rotate_degrees, settings.zoom, settings.shear_degrees))
+    if settings.elastic_pixels:
+        chosen.append(Elastic(settings.elastic_pixels))
     if settings.shift_pixels:
         chosen.append(Shift(settings.shift_pixels))
     if settings.cutout:

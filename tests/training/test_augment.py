@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from snn5.config import Train
-from snn5.training import Affine, Augmentation, Cutout, Flip, Shift
+from snn5.training import Affine, Augmentation, Cutout, Elastic, Flip, Shift
 from snn5.training._augment import augmentations_of
 
-ALL = [Flip(), Affine(30.0, 0.2), Affine(0.0, 0.5), Shift(2), Cutout(3)]
+ALL = [Flip(), Affine(30.0, 0.2), Affine(0.0, 0.5), Elastic(1.0), Shift(2), Cutout(3)]
 EACH = pytest.mark.parametrize("augment", ALL, ids=repr)
 SETTINGS = Train(model="m", epochs=2, shift_pixels=0)
 
@@ -73,6 +73,7 @@ def test_the_generators_and_nobody_elses(augment: Augmentation) -> None:
         ({"rotate_degrees": 10.0}, [Affine(10.0, 0.0)]),
         ({"zoom": 0.2}, [Affine(0.0, 0.2)]),
         ({"shear_degrees": 5.0}, [Affine(0.0, 0.0, 5.0)]),
+        ({"elastic_pixels": 1.5, "shift_pixels": 1, "zoom": 0.1}, [Affine(0.0, 0.1), Elastic(1.5), Shift(1)]),
         ({"cutout": 4, "shift_pixels": 1, "flip": True, "zoom": 0.1}, [Flip(), Affine(0.0, 0.1), Shift(1), Cutout(4)]),
     ],
 )
@@ -141,6 +142,29 @@ def test_angles_and_scales_fill_their_range() -> None:
     angle = torch.rad2deg(torch.atan2(-row.float(), column.float()))
     assert 36 < angle.max() < 43 and -43 < angle.min() < -36 and abs(angle.mean()) < 5
     assert ((row.square() + column.square()).sqrt() - 15).abs().max() < math.sqrt(2)
+
+
+# --- elastic
+
+
+def test_a_field_of_equal_moves_is_a_shift(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every control point reads one pixel further right and two further down: what comes in at those sides is zero."""
+    x_NCHW = torch.rand(2, 3, 11, 16, generator=draws())
+    both = torch.tensor([1.0, 2.0])[None, :, None, None]  # x, y
+    monkeypatch.setattr(torch, "randn", lambda n, two, h, w, generator: both.expand(n, two, h, w) / 2)
+    out = Elastic(2.0)(x_NCHW[None], draws())[0]
+    assert torch.allclose(out[..., :-2, :-1], x_NCHW[..., 2:, 1:], atol=1e-5)
+    assert out[..., -2:, :].abs().max() < 1e-5 and out[..., -1].abs().max() < 1e-5
+
+
+def test_an_elastic_field_moves_by_its_pixels_and_smoothly() -> None:
+    """A ramp reads out where each pixel came from: moves of 1.5 pixels at the control points, neighbours moving alike."""
+    ramp = torch.arange(33.0).expand(1, 200, 1, 33, 33)
+    moved = (Elastic(1.5)(ramp, draws()) - ramp)[0, :, 0]
+    points = moved[:, 8:25:8, 8:25:8]  # control points away from the border
+    assert abs(points.std() - 1.5) < 0.1 and abs(points.mean()) < 0.1
+    steps = moved[:, 8:25, 9:25] - moved[:, 8:25, 8:24]
+    assert steps.std() < 0.5 < moved[:, 8:25, 16:25].sub(moved[:, 8:25, 8:17]).std()
 
 
 # --- cutout

@@ -1,0 +1,59 @@
+"""Distillation: while a network is fine-tuned, it is pulled towards what a teacher (its ReLU twin, say) answers to the very same inputs.
+
+    L_kd = temperature^2  mean_N KL( softmax(z_teacher / temperature) || softmax(z_student / temperature) )
+
+z are the logits averaged over the steps. The inputs are those of the training batch, augmented and mixed as the student sees them; the
+teacher is frozen, in eval mode. A figure that was reached with it says so: no published "direct training" has a teacher.
+Source: Hinton, Vinyals, Dean, Distilling the Knowledge in a Neural Network, 2015, arXiv 1503.02531.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from snn5.errors import UserError
+
+
+class Distillation:
+    """Collects a student's inputs and answers while `watching`; `value` is L_kd of the last pass.
+
+    Args:
+        student: the network in training. teacher: answers logits_TNK to the same x_TNCHW, on the same device; is put in eval mode.
+        temperature: > 0; above 1 the teacher's small probabilities count more.
+
+    Raises:
+        UserError: a temperature that is not positive.
+    """
+
+    def __init__(self, student: nn.Module, teacher: nn.Module, *, temperature: float = 2.0) -> None:
+        if not temperature > 0:
+            raise UserError(f"temperature={temperature}; need a positive number, e.g. 2")
+        self._student, self._teacher, self._temperature = student, teacher.eval(), temperature
+        self._seen: tuple[Tensor, Tensor] | None = None
+
+    @contextmanager
+    def watching(self) -> Iterator["Distillation"]:
+        """Hook the student; unhook at the end."""
+        handle = self._student.register_forward_hook(self._note)
+        try:
+            yield self
+        finally:
+            handle.remove()
+            self._seen = None
+
+    def value(self) -> Tensor:
+        """L_kd of the last pass: scalar, with a gradient to the student only."""
+        if self._seen is None:
+            raise RuntimeError("no forward pass yet; call the model inside `watching` first")
+        x_TNCHW, logits_TNK = self._seen
+        with torch.no_grad():
+            target_NK = self._teacher(x_TNCHW).float().mean(0) / self._temperature
+        answer_NK = logits_TNK.float().mean(0) / self._temperature
+        divergence = F.kl_div(answer_NK.log_softmax(-1), target_NK.log_softmax(-1), reduction="batchmean", log_target=True)
+        return self._temperature**2 * divergence
+
+    def _note(self, _student: nn.Module, inputs: tuple[Tensor, ...], logits_TNK: Tensor) -> None:
+        self._seen = (inputs[0].detach(), logits_TNK)
