@@ -9,6 +9,7 @@ Source: Hinton, Vinyals, Dean, Distilling the Knowledge in a Neural Network, 201
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -57,3 +58,24 @@ class Distillation:
 
     def _note(self, _student: nn.Module, inputs: tuple[Tensor, ...], logits_TNK: Tensor) -> None:
         self._seen = (inputs[0].detach(), logits_TNK)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teacher:
+    """Whom a fine-tuning listens to: the loss gets `weight` L_kd.
+
+    Attributes:
+        model: answers logits_TNK to the student's inputs. weight: > 0. temperature: see Distillation.
+    """
+
+    model: nn.Module
+    weight: float = 1.0
+    temperature: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not self.weight > 0:
+            raise UserError(f"weight={self.weight} of a teacher; need a positive number, or no teacher")
+
+    def on(self, student: nn.Module) -> Distillation:
+        """The loss between this teacher and `student`."""
+        return Distillation(student, self.model, temperature=self.temperature)
