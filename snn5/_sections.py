@@ -110,6 +110,8 @@ class Cutoff:
 
     epsilons: list[float] = field(default_factory=lambda: [0.0, 0.005, 0.01, 0.02, 0.05])
     max_accuracy_loss: float = setting(0.005, low=0.0, high=1.0)  # on validation; the largest epsilon that stays within is chosen
+    standard_errors: float = setting(1.0, low=0.0, high=10.0)  # of that loss, added to it: a small set hides half a point
+    rule: str = setting("gap", among=("gap", "entropy", "max_probability"))  # the others are swept beside it
 
     def __post_init__(self) -> None:
         if not self.epsilons or not all(0 <= e <= 1 for e in self.epsilons) or repeated(self.epsilons):

@@ -187,7 +187,29 @@ def bench_train(
     """Time training against stock SpikingJelly, both sides in turn; medians and their ratios."""
     from snn5 import bench as benchmarks
 
-    rows = benchmarks.train(quick=quick, say=lambda text: typer.echo(f"{text} ...", err=True))
+    _compare(benchmarks.train(quick=quick, say=lambda text: typer.echo(f"{text} ...", err=True)), json)
+
+
+@bench.command("cutoff")
+def bench_cutoff(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint with an early exit, such as p5_cutoff makes.")],
+    split: Annotated[Path, typer.Argument(help="Prepared samples, e.g. data/p7_data/events/test.safetensors.")],
+    batch: Annotated[int, typer.Option(min=1, help="Samples that run together.")] = 64,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the figures there.")] = None,
+) -> None:
+    """Time an early exit against all steps, sides in turn; medians and their ratios."""
+    from snn5 import bench as benchmarks
+    from snn5 import checkpoint as checkpoints
+    from snn5.datasets import load_split
+
+    source, data = checkpoints.load(checkpoint), load_split(split)
+    _compare(benchmarks.cutoff(source, data, batch_size=batch, say=lambda text: typer.echo(f"{text} ...", err=True)), json)
+
+
+def _compare(rows: list[Any], json: Path | None) -> None:
+    """Show rows of a benchmark; write them where a file is named."""
+    from snn5 import bench as benchmarks
+
     if json is not None:
         benchmarks.write(rows, json)
     cells = [

@@ -1,73 +1,27 @@
-"""Activity regularisation (P4.1): the penalty is the network's own synaptic operations.
+"""Activity regularisation (P4.1): fine-tune a network until it does less.
 
-    Omega = sum_l sum_i psi_{l,i} s_{l,i}  /  (N T sum_l M_l)         (p = 1)
+    L = CE  +  min(1, step / ramp) strength Omega  +  weight L_kd
 
-with s_{l,i} the spikes that reach input i of layer l, psi_{l,i} its true fan-out (fewer at the borders, see snn5.benchmark), M_l the
-layer's dense MACs per step: Omega is the share of its dense operations that the network does, whatever T, batch and size (with ADD, whose
-integers count as that many operations, it can pass 1). The loss gets lambda Omega.
-The layer that sees the analogue image is left out: its work does not depend on spikes.
-Source: Suetake, Ikegawa, Saiin, Sawada, S3NN / spiking synaptic penalty, arXiv 2302.01500.
+Omega is a regulariser's penalty (_regularisers.py; by default the share of the dense operations that the spikes cause), L_kd what a teacher
+asks for (_distil.py), if there is one.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from snn5.benchmark import conv_fanout
 from snn5.checkpoint import Checkpoint, Transform
+from snn5.compression._distil import Teacher
+from snn5.compression._masks import keep_zeros
+from snn5.compression._regularisers import Regulariser
+from snn5.compression._synops import SynOps
 from snn5.config import Train
 from snn5.errors import UserError
 from snn5.training import Fit, Samples, fit
-
-
-class SynOpsPenalty:
-    """Collects Omega of each forward pass of `model` while `watching`.
-
-    Args:
-        model: its stem (the first convolution, `model.stem`) is excluded by name prefix `stem`.
-    """
-
-    def __init__(self, model: nn.Module) -> None:
-        self._model = model
-        self._layers = {n: m for n, m in model.named_modules() if isinstance(m, nn.Conv2d) and not n.startswith("stem")}
-        self._fanout: dict[tuple[str, torch.Size], Tensor] = {}
-        self._operations: list[Tensor] = []
-        self._dense = 0.0
-
-    @contextmanager
-    def watching(self) -> Iterator["SynOpsPenalty"]:
-        """Hook the convolutions; unhook at the end. Each pass of the model starts a new count."""
-        handles = [self._model.register_forward_pre_hook(self._forget)]
-        handles += [m.register_forward_pre_hook(self._hook(n)) for n, m in self._layers.items()]
-        try:
-            yield self
-        finally:
-            for handle in handles:
-                handle.remove()
-
-    def value(self) -> Tensor:
-        """Omega of the last pass, differentiable through the surrogates: scalar."""
-        if not self._operations:
-            raise RuntimeError("no forward pass yet; call the model inside `watching` first")
-        return torch.stack(self._operations).sum() / self._dense
-
-    def _forget(self, _model: nn.Module, _inputs: tuple[Tensor, ...]) -> None:
-        self._operations, self._dense = [], 0.0
-
-    def _hook(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-        def count(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            s = inputs[0]  # [T, N, C, H, W] or, inside the multi-step wrapper, [T N, C, H, W]
-            key = (name, s.shape[-3:])
-            if key not in self._fanout:
-                self._fanout[key] = conv_fanout(layer, s.shape[-3:], torch.ones_like(layer.weight)).to(s)
-            psi_CHW = self._fanout[key]
-            self._operations.append((s * psi_CHW).sum())
-            self._dense += float(psi_CHW.sum()) * (s.numel() // psi_CHW.numel())
-
-        return count
 
 
 def sparsify(
@@ -77,19 +31,28 @@ def sparsify(
     settings: Train,
     *,
     strength: float,
+    regulariser: Regulariser | None = None,
+    teacher: Teacher | None = None,
     ramp_fraction: float = 0.2,
     generator: torch.Generator,
     parents: dict[str, str] | None = None,
-    tick: Callable[[], None] = lambda: None,
+    tick: Callable[..., None] = lambda: None,
     guard: bool = True,
 ) -> tuple[Checkpoint, Fit]:
     """Fine-tune under CE + strength * Omega and keep the last epoch (the best on accuracy would be the least sparse one).
 
+    Weights that the card's `masks` name keep their zeros: a pruned network stays pruned.
+
     Args:
         settings: epochs, lr and loss of the fine-tuning (warm-up is switched off).
         strength: lambda >= 0; 0 is plain fine-tuning, bit for bit.
+        regulariser: what Omega is; default SynOps().
+        teacher: whom the network listens to meanwhile; moved to the samples' device. A figure reached with one says so.
         ramp_fraction: share of the steps over which lambda rises linearly from 0.
         guard: see `fit`; a sweep passes False and lets validation refuse a strength that silences the network.
+
+    Returns:
+        The checkpoint, and the Fit, whose `rates` are the achieved rates of every layer by epoch: a penalty asks, it does not guarantee.
 
     Raises:
         UserError: a negative strength, or a layer went silent; names it.
@@ -98,19 +61,30 @@ def sparsify(
         raise UserError(f"strength={strength}; a negative one rewards spikes; give 0 or more")
     settings = replace(settings, warmup_epochs=0)
     model = checkpoint.build().to(train.y_N.device)
-    penalty = SynOpsPenalty(model)
     steps = settings.epochs * -(-len(train) // settings.batch_size)
     ramp = max(1, round(ramp_fraction * steps))
+    terms: list[Callable[[int], Tensor]] = []
+    with ExitStack() as stack:
+        stack.enter_context(keep_zeros(model, checkpoint.card.masks))
+        if strength > 0:
+            penalty = (regulariser or SynOps()).on(model)
+            stack.enter_context(penalty.watching())
+            terms.append(lambda step: strength * min(1.0, (step + 1) / ramp) * penalty.value())
+        if teacher is not None:
+            teacher.model.to(train.y_N.device)
+            heard, weight = teacher.on(model), teacher.weight
+            stack.enter_context(heard.watching())
+            terms.append(lambda _step: weight * heard.value())
 
-    def extra(step: int) -> Tensor:
-        return strength * min(1.0, (step + 1) / ramp) * penalty.value()
+        def extra(step: int) -> Tensor:
+            return torch.stack([term(step) for term in terms]).sum()
 
-    if strength == 0:
-        result = fit(model, train, val, settings, generator=generator, tick=tick, guard=guard)
-    else:
-        with penalty.watching():
-            result = fit(model, train, val, settings, generator=generator, tick=tick, extra_loss=extra, guard=guard)
+        result = fit(model, train, val, settings, generator=generator, tick=tick, extra_loss=extra if terms else None, guard=guard)
     model.load_state_dict(result.last)
-    transform = Transform(name="sparsify", args={"strength": strength, "epochs": settings.epochs, "lr": settings.lr}, parents=parents or {})
+    args: dict[str, Any] = {"strength": strength, "epochs": settings.epochs, "lr": settings.lr}
+    if regulariser is not None:
+        args["regulariser"] = {"name": type(regulariser).__name__, **vars(regulariser)}
+    if teacher is not None:
+        args["teacher"] = {"weight": teacher.weight, "temperature": teacher.temperature}
     # Thresholds of an early exit belong to the old logits.
-    return checkpoint.after(transform, model.cpu(), cutoff=None), result
+    return checkpoint.after(Transform(name="sparsify", args=args, parents=parents or {}), model.cpu(), cutoff=None), result

@@ -6,6 +6,7 @@ Y(t) = sum_{u <= t} o(u) is the sum of the logits of the steps up to t. No rule 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -47,6 +48,24 @@ class GapRule:
         return gap(sum_NK) > self.thresholds[step - 1]
 
 
+class ScoreRule(Protocol):
+    """A rule with one threshold, 0..1, for all steps."""
+
+    threshold: float
+    always: ClassVar[float]  # the threshold at which it always leaves; at the other end of 0..1 it hardly ever does
+
+    def __init__(self, *, threshold: float) -> None: ...
+
+    def __call__(self, sum_NK: Tensor, step: int) -> Tensor:
+        """Whether each sample may leave."""
+        ...
+
+    @staticmethod
+    def score(sum_NK: Tensor, step: int) -> Tensor:
+        """What is compared with the threshold."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class EntropyRule:
     """DT-SNN: leave when the normalised entropy -sum pi log pi / log K of pi = softmax(Y(t)/t) falls below `threshold` (0..1).
@@ -55,14 +74,20 @@ class EntropyRule:
     """
 
     threshold: float
+    always: ClassVar[float] = 1.0
 
     def __post_init__(self) -> None:
         _check(self.threshold)
 
     def __call__(self, sum_NK: Tensor, step: int) -> Tensor:
         """entropy < threshold."""
+        return self.score(sum_NK, step) < self.threshold
+
+    @staticmethod
+    def score(sum_NK: Tensor, step: int) -> Tensor:
+        """The normalised entropy."""
         log_NK = torch.log_softmax(sum_NK / step, dim=-1)
-        return -(log_NK.exp() * log_NK).sum(-1) / math.log(sum_NK.shape[-1]) < self.threshold
+        return -(log_NK.exp() * log_NK).sum(-1) / math.log(sum_NK.shape[-1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,13 +98,28 @@ class MaxProbabilityRule:
     """
 
     threshold: float
+    always: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
         _check(self.threshold)
 
     def __call__(self, sum_NK: Tensor, step: int) -> Tensor:
         """largest probability >= threshold."""
-        return torch.softmax(sum_NK / step, dim=-1).amax(-1) >= self.threshold
+        return self.score(sum_NK, step) >= self.threshold
+
+    @staticmethod
+    def score(sum_NK: Tensor, step: int) -> Tensor:
+        """The largest probability."""
+        return torch.softmax(sum_NK / step, dim=-1).amax(-1)
+
+
+def never(_sum_NK: Tensor, _step: int) -> Tensor:
+    """Nobody leaves before the last step."""
+    return torch.zeros_like(_sum_NK[:, 0], dtype=torch.bool)
+
+
+RULES: dict[str, Any] = {"gap": GapRule, "entropy": EntropyRule, "max_probability": MaxProbabilityRule}
+"""By the name that a checkpoint's card gives them."""
 
 
 def _check(threshold: float) -> None:

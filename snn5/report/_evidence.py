@@ -78,9 +78,14 @@ def _sparsity(r: Results) -> str:
 
 
 def _cutoff(r: Results) -> str:
-    fewer, change = (r.number("p5_cutoff", f"cutoff/{key}") or 0.0 for key in ("fewer_steps", "acc_change"))
-    found = accuracy(r.value("p5_cutoff", "test/acc"), r.samples("p5_cutoff"))
-    return f"{fewer:.2f}× fewer steps; {found}, {signed(100 * change)} points"
+    said = []
+    for slot in ("events", "frames"):
+        stage = f"p5_cutoff@{slot}"
+        if r.get(stage):
+            fewer, change = (r.number(stage, f"cutoff/{key}") or 0.0 for key in ("fewer_steps", "acc_change"))
+            found = accuracy(r.value(stage, "test/acc"), r.samples(stage))
+            said.append(f"{slot} {fewer:.2f}× fewer steps; {found}, {signed(100 * change)} points")
+    return "; ".join(said)
 
 
 def _integration(r: Results) -> str:

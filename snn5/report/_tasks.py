@@ -103,7 +103,13 @@ TASKS = (
     ),
     Task(id="P4.2", title="Quantisation-aware training", title_ja="量子化アウェア学習 (QAT)"),
     Task(id="P4.3", title="One-shot pruning: SBC", title_ja="ワンショット・プルーニング"),
-    Task(id="P5.1", title="Early exit: SNN Cutoff", title_ja="動的推論 (SNN Cutoff)", stage="p5_cutoff", metric="cutoff/fewer_steps"),
+    Task(
+        id="P5.1",
+        title="Early exit: SNN Cutoff",
+        title_ja="動的推論 (SNN Cutoff)",
+        stage="p5_cutoff@events",
+        metric="cutoff/fewer_steps",
+    ),
     Task(id="P5.2", title="Loihi 2 with Lava", title_ja="HW協調設計 (Lava)"),
     Task(id="P5.3", title="SpiNNaker with sPyNNaker", title_ja="HW協調設計 (SpiNNaker)"),
     Task(

@@ -31,7 +31,7 @@ def run(stage: Stage) -> Record:
     """Compose, measure after each step, judge."""
     slot, seeds = stage.config.p6.data, stage.config.seeds
     strength = read_json(stage.ingredient("data/p4_sparsify/metrics.json").file)["summary"]["chosen_strength"]
-    epsilon = read_json(stage.ingredient("data/p5_cutoff/metrics.json").file)["summary"]["chosen_epsilon"]
+    epsilon = read_json(stage.ingredient(f"data/p5_cutoff/{slot}/metrics.json").file)["summary"]["chosen_epsilon"]
     tuned = {s: stage.ingredient(f"data/p3_tune/checkpoints/seed{s}.safetensors") for s in seeds}
     twins = {s: stage.ingredient(f"data/p1_train/ann_twin-{slot}/checkpoints/seed{s}.safetensors") for s in seeds}
     splits, files = read_splits(stage, slot)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import snn5.compression._sparsity as sparsity_module
 from snn5.benchmark import count_operations
 from snn5.checkpoint import Card, Checkpoint, Transform, of
-from snn5.compression import SynOpsPenalty, sparsify
+from snn5.compression import SynOps, SynOpsPenalty, Target, Teacher, sparsify
 from snn5.config import Train
 from snn5.datasets import Split, load
 from snn5.errors import UserError
@@ -82,6 +82,14 @@ def test_omega_over_steps_and_samples() -> None:
     assert omega(TwoConvolutions(), s_TNCHW).item() == expected
     assert omega(TwoConvolutions(), torch.cat([s_TNCHW, s_TNCHW])).item() == expected
     assert omega(TwoConvolutions(), torch.cat([s_TNCHW, s_TNCHW], 1)).item() == expected
+
+
+def test_pruned_weights_cost_nothing() -> None:
+    """Only the kernel's centre is left: each spike meets one weight, of 49 products in all."""
+    model = TwoConvolutions()
+    with torch.no_grad():
+        model.second.weight.mul_(torch.tensor([[0.0, 0, 0], [0, 1, 0], [0, 0, 0]]))
+    assert omega(model, image([1, 1, 0], [0, 1, 0], [0, 0, 0])).item() == pytest.approx(3 / 49)
 
 
 def test_the_stem_is_left_out() -> None:
@@ -218,6 +226,81 @@ def test_ramp_and_weight_by_hand(monkeypatch: pytest.MonkeyPatch, start: Checkpo
     weights.clear()
     thinned(start, data, 2.0, ramp_fraction=0.0)
     assert weights == [1.0] * 30
+
+
+def pruned(start: Checkpoint) -> tuple[Checkpoint, list[str]]:
+    """Every second weight of two layers gone, as a card with masks says."""
+    names = [name for name, value in start.state.items() if value.ndim == 4][1:3]
+    state = {name: value.clone() for name, value in start.state.items()}
+    for name in names:
+        state[name].view(-1)[::2] = 0
+    return Checkpoint(card=replace(start.card, masks=names), state=state), names
+
+
+def test_a_pruned_network_stays_pruned(start: Checkpoint, data: tuple[Samples, Samples]) -> None:
+    parent, names = pruned(start)
+    for strength in (0.0, 0.5):
+        sparse, _ = thinned(parent, data, strength)
+        assert sparse.card.masks == names
+        for name in names:
+            assert torch.equal(sparse.state[name] == 0, parent.state[name] == 0)
+            assert not torch.equal(sparse.state[name], parent.state[name])
+    grown, _ = thinned(replace(parent, card=replace(parent.card, masks=[])), data, 0.0)
+    assert all((grown.state[name] != 0).all() for name in names)
+
+
+def test_another_regulariser_pulls_the_rates_to_its_target(start: Checkpoint, data: tuple[Samples, Samples]) -> None:
+    """The achieved rates are in the Fit; a target below them all lowers every layer that was above it."""
+    _, free = thinned(start, data, 0.0, lr=2e-2)
+    aim = Target(target=0.05, floor=0.02, floor_weight=2.0)
+    held_to, result = thinned(start, data, 200.0, lr=2e-2, regulariser=aim)
+
+    def far(found: Fit) -> float:
+        return sum(max(0.0, points[-1][1] - 0.05) for points in found.rates.values())
+
+    assert far(result) < 0.5 * far(free) and result.rates.keys() == free.rates.keys()
+    assert held_to.card.transforms[-1].args["regulariser"] == {"name": "Target", "target": 0.05, "floor": 0.02, "floor_weight": 2.0}
+    assert "regulariser" not in thinned(start, data, 0.5)[0].card.transforms[-1].args
+
+
+def test_synops_is_the_regulariser_that_it_takes_by_itself(start: Checkpoint, data: tuple[Samples, Samples]) -> None:
+    assert same(thinned(start, data, 0.5)[0].state, thinned(start, data, 0.5, regulariser=SynOps())[0].state)
+
+
+class Shy(nn.Module):
+    """A teacher that says class 3 to everything."""
+
+    def forward(self, x_TNCHW: Tensor) -> Tensor:
+        return 20.0 * nn.functional.one_hot(torch.full((1, x_TNCHW.shape[1]), 3), 10)
+
+
+def test_a_teacher_is_listened_to(start: Checkpoint, data: tuple[Samples, Samples]) -> None:
+    """With much weight on a teacher that says one class only, the student says it more often; with strength 0 as well."""
+    x_TNCHW, _ = data[1].batch(torch.arange(len(data[1])))
+
+    def says_3(made: Checkpoint) -> int:
+        with torch.no_grad():
+            return int((made.build()(x_TNCHW).mean(0).argmax(-1) == 3).sum())
+
+    alone, _ = thinned(start, data, 0.0)
+    taught, _ = thinned(start, data, 0.0, teacher=Teacher(model=Shy(), weight=20.0, temperature=1.0))
+    assert says_3(taught) > 2 * says_3(alone)
+    assert taught.card.transforms[-1].args["teacher"] == {"weight": 20.0, "temperature": 1.0}
+
+
+def test_penalty_and_teacher_are_added_by_hand(monkeypatch: pytest.MonkeyPatch, start: Checkpoint, data: tuple[Samples, Samples]) -> None:
+    """Ramped 2 * 0.5 of the penalty, plus 3 L_kd, which knows no ramp."""
+    found: list[float] = []
+
+    def fake(model: nn.Module, *_a: Any, extra_loss: Any, **_kw: Any) -> Fit:
+        found.extend(extra_loss(step).item() for step in (0, 29))
+        return Fit(last=dict(model.state_dict()))
+
+    monkeypatch.setattr(sparsity_module, "fit", fake)
+    monkeypatch.setattr(SynOpsPenalty, "value", lambda _self: torch.tensor(0.5))
+    monkeypatch.setattr("snn5.compression._distil.Distillation.value", lambda _self: torch.tensor(0.25))
+    thinned(start, data, 2.0, teacher=Teacher(model=Shy(), weight=3.0))
+    assert found == pytest.approx([1 / 6 + 0.75, 1.0 + 0.75])
 
 
 def test_keeps_the_last_epoch_and_writes_its_history(start: Checkpoint, data: tuple[Samples, Samples]) -> None:

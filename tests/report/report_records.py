@@ -63,7 +63,8 @@ def _all() -> dict[str, Record]:
         "p2_coding": _coding(),
         "p3_tune": _tuning(),
         "p4_sparsify": _sparsity(),
-        "p5_cutoff": _cutoff(),
+        "p5_cutoff@frames": _cutoff(),
+        "p5_cutoff@events": _cutoff(),
         "p6_integrate": integration(),
         "p7_benchmark": _benchmark(),
         "p8_lsm": _liquid(),
@@ -200,16 +201,22 @@ def _sparsity() -> Record:
 
 
 def _cutoff() -> Record:
-    early, full = {}, {}
+    runs: dict[str, dict[str, Run]] = {kind: {} for kind in ("", "full", "gap", "entropy", "max_probability")}
     for seed in SEEDS:
         metrics = {"test/acc": 0.97 + SHIFT[seed], "cost/steps_mean": 4.0, "cost/synops": 4e5, "cost/energy_pj": 4e5}
-        full[f"seed{seed}-full"] = Run(params={"seed": seed, "n_test": 450}, metrics=metrics)
+        stopped = {"test/acc_by_step": [(1, 0.9), (2, 0.95), (3, 0.96), (4, 0.97)]}
+        runs["full"][f"seed{seed}-full"] = Run(params={"seed": seed, "n_test": 450}, metrics=metrics, curves=stopped)
         change = {"cost/steps_mean": 2.0, "cutoff/fewer_steps": 2.0, "cutoff/fewer_synops": 1.8, "cutoff/acc_change": -0.002}
-        curves = {"test/acc": [(0, 0.965), (1, 0.97)], "cost/steps_mean": [(0, 2.0), (1, 4.0)]}
-        early[f"seed{seed}"] = Run(
-            params={"seed": seed, "n_test": 450}, metrics=metrics | change, curves=curves, details={"optimal_steps_mean": 1.5}
-        )
-    return Record(summary=summarise(early.values()) | summarise(full.values(), prefix="full/"), runs=early | full)
+        kept = {"seed": seed, "rule": "gap", "epsilon": 0.01, "n_test": 450}
+        runs[""][f"seed{seed}"] = Run(params=kept, metrics=metrics | change, details={"optimal_steps_mean": 1.5})
+        for rule in ("gap", "entropy", "max_probability"):
+            curves = {"test/acc": [(0, 0.97), (1, 0.965)], "cost/steps_mean": [(0, 3.0), (1, 2.0)]}
+            own = {"test/acc": 0.97, "cost/steps_mean": 2.0, "cutoff/fewer_steps": 2.0, "cutoff/acc_change": -0.002}
+            runs[rule][f"seed{seed}-{rule}"] = Run(params={**kept, "rule": rule}, metrics=own, curves=curves)
+    summary = summarise(runs[""].values())
+    for kind in list(runs)[1:]:
+        summary |= summarise(runs[kind].values(), prefix=f"{kind}/")
+    return Record(summary=summary, runs={name: run for group in runs.values() for name, run in group.items()})
 
 
 def integration(*, ratio: float = 0.1, accuracy: float = 0.985, data: str = "digits") -> Record:

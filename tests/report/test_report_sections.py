@@ -107,11 +107,27 @@ def test_sparsity_marks_the_chosen_strength() -> None:
     assert sweep.rows[1][3].replace("\u202f", " ") == "200.0 ± 2.0"
 
 
-def test_cutoff_judges_its_claim() -> None:
-    assert reading("cutoff", 5).endswith("is met.")
+def test_cutoff_judges_its_claim_on_each_slot() -> None:
+    assert reading("cutoff", 5).count("is met.") == 2
     full = report_records.results()
-    full.records["p5_cutoff"].summary["cutoff/acc_change"] = -0.006
-    assert reading("cutoff", 5, full).endswith("is missed.")
+    full.records["p5_cutoff@events"].summary["cutoff/acc_change"] = -0.006
+    assert reading("cutoff", 5, full).endswith("is missed.") and reading("cutoff", 5, full).count("is met.") == 1
+    alone = report_records.results(without="p5_cutoff@frames")
+    assert [row[0] for row in table("With and without the early exit", 5, alone).rows] == ["events"] * 4
+
+
+def test_cutoff_stands_beside_the_full_run_and_the_other_rules() -> None:
+    rows = table("With and without the early exit", 5).rows
+    assert [row[1] for row in rows[:4]] == [
+        "all steps",
+        "early exit by gap",
+        "by entropy, for comparison",
+        "by largest probability, for comparison",
+    ]
+    assert [row[3][:4] for row in rows[:4]] == ["4.00", "2.00", "2.00", "2.00"]
+    figure = next(p.figure for p in parts(5) if isinstance(p, Drawing) and p.name == "cutoff")
+    stopped = figure.axes[0].lines[0]
+    assert list(stopped.get_xdata()) == [1, 2, 3, 4] and list(stopped.get_ydata()) == pytest.approx([90.0, 95.0, 96.0, 97.0])
 
 
 def test_integration_against_the_target() -> None:
