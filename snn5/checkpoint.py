@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from snn5.errors import UserError
 from snn5.files import write_bytes
-from snn5.models import ann_twin, create_model
+from snn5.models import ann_twin, create_model, rebuild
 
 FORMAT = 1
 
@@ -44,6 +44,7 @@ class Card:
         model_args: arguments of `create_model` beside the name.
         dataset: name of the data set; preprocessing: how its samples become the model's input.
         time_steps: T. neuron: the neuron's registered name.
+        folded: names of the batch norms whose work the layer before them does now; identities stand in their places.
         quantisation, masks: left by later techniques; None and empty for a dense float network.
         cutoff: thresholds of the early exit (`thresholds`: one gap per step), or None.
         transforms: history, oldest first.
@@ -56,6 +57,7 @@ class Card:
     neuron: str
     twin: bool = False
     preprocessing: dict[str, Any] = field(default_factory=dict)
+    folded: list[str] = field(default_factory=list)
     quantisation: dict[str, Any] | None = None
     masks: list[str] = field(default_factory=list)
     cutoff: dict[str, Any] | None = None
@@ -78,6 +80,7 @@ class Checkpoint:
         model: nn.Module = create_model(self.card.model, **self.card.model_args)
         if self.card.twin:
             model = ann_twin(model)
+        rebuild(model, self.card.folded, self.card.quantisation)
         own = {name: tuple(t.shape) for name, t in model.state_dict().items()}
         stored = {name: tuple(t.shape) for name, t in self.state.items()}
         wrong = sorted(name for name in own.keys() | stored.keys() if own.get(name) != stored.get(name))

@@ -39,8 +39,9 @@ def weight_bits(quantisation: Mapping[str, Any] | None, layers: list[str]) -> di
 def packed_bytes(state: Mapping[str, Tensor], bits: Mapping[str, int]) -> int:
     """Bytes of all parameters and float buffers; a layer's weights at its width, the rest as it is.
 
-    Weights of b bits take the smaller of ceil(n b/8) (dense) and ceil((n + nnz b)/8) (a bit map and the non-zero ones). A quantised kernel
-    also stores its scales, one 32 bit number per output channel.
+    Weights of b bits take the smaller of ceil(n b/8) (dense) and ceil((n + nnz b)/8) (a bit map and the non-zero ones): what
+    snn5.compression.pack writes. The steps of a quantised kernel are counted as they are stored (`weight_step`); a state without them is
+    given one 32 bit number per output channel.
 
     Args:
         state: the model's state_dict. bits: width by layer name.
@@ -54,5 +55,7 @@ def packed_bytes(state: Mapping[str, Tensor], bits: Mapping[str, int]) -> int:
             total += tensor.numel() * tensor.element_size()
             continue
         n, nnz = tensor.numel(), int(tensor.count_nonzero())
-        total += math.ceil(min(n * width, n + nnz * width) / 8) + (4 * len(tensor) if width < 32 else 0)
+        total += math.ceil(min(n * width, n + nnz * width) / 8)
+        if width < 32 and name + "_step" not in state:
+            total += 4 * len(tensor)
     return total

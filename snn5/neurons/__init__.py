@@ -8,6 +8,9 @@ from snn5.neurons._latch import potential as potential
 from snn5.neurons._lif import IF as IF
 from snn5.neurons._lif import LIF as LIF
 from snn5.neurons._lif import PLIF as PLIF
+from snn5.neurons._lsq import SMALLEST_STEP as SMALLEST_STEP
+from snn5.neurons._lsq import QuantisedReLU as QuantisedReLU
+from snn5.neurons._lsq import lsq as lsq
 from snn5.neurons._registry import NEURONS as NEURONS
 from snn5.neurons._registry import create_neuron as create_neuron
 from snn5.neurons._surrogate import SURROGATES as SURROGATES
