@@ -11,6 +11,8 @@ from snn5.datasets._prepare import SLOTS as SLOTS
 from snn5.datasets._prepare import describe as describe
 from snn5.datasets._prepare import prepare as prepare
 from snn5.datasets._prepare import verify as verify
+from snn5.datasets._recording import Recording as Recording
+from snn5.datasets._recording import read_recording as read_recording
 from snn5.datasets._registry import list_datasets as list_datasets
 from snn5.datasets._split import Split as Split
 from snn5.datasets._split import Splits as Splits

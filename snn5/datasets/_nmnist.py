@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from snn5.datasets._frames import frames_from_events
+from snn5.datasets._read_bin import read_bin
 from snn5.datasets._registry import Entry, Request, Samples, register
 from snn5.datasets._root import need
 from snn5.errors import UserError
@@ -12,25 +13,7 @@ from snn5.errors import UserError
 NAME = "nmnist"
 SIDE = 34  # pixels along one side of the recordings
 FILES = "NMNIST/Train/<digit>/*.bin and NMNIST/Test/<digit>/*.bin (unpacked from the official Train.zip and Test.zip)"
-_EVENT_BYTES = 5
 _EVERY = 100  # recordings between two calls of `progress`
-
-
-def read_recording(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """t (microseconds), x, y and p (1 = ON) of one recording.
-
-    An event is x, y, p << 7 | t[22:16], t[15:8], t[7:0]; tonic's reader unpacks it and unrolls the clock where it ran over.
-
-    Raises:
-        UserError: the file is empty or ends within an event.
-    """
-    from tonic.io import read_mnist_file  # takes two seconds to import, which only this set should cost
-
-    size = path.stat().st_size
-    if size == 0 or size % _EVENT_BYTES:
-        raise UserError(f"{path} is truncated: {size} bytes, not a multiple of {_EVENT_BYTES} above 0; copy this recording again")
-    events = read_mnist_file(str(path), dtype=np.dtype([("x", int), ("y", int), ("t", int), ("p", int)]))
-    return events["t"], events["x"], events["y"], events["p"]
 
 
 def recordings(folder: Path) -> tuple[list[Path], np.ndarray, np.ndarray]:
@@ -63,9 +46,9 @@ def read_nmnist(request: Request) -> Samples:
     paths, y_N, test_N = recordings(need(request.root / "NMNIST", NAME, FILES))
     x_TNCHW = np.empty((request.time_steps, len(paths), 2, SIDE, SIDE), np.uint8)
     for i, path in enumerate(paths):
-        t, x, y, p = read_recording(path)
+        found = read_bin(path)
         try:
-            x_TNCHW[:, i] = frames_from_events(t, x, y, p, time_steps=request.time_steps, sensor=SIDE)
+            x_TNCHW[:, i] = frames_from_events(found.t, found.x, found.y, found.p, time_steps=request.time_steps, sensor=SIDE)
         except UserError as error:
             raise UserError(f"{path} is damaged: {error}") from error
         if request.progress is not None and ((i + 1) % _EVERY == 0 or i + 1 == len(paths)):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from snn5.datasets import frames_from_events
+from snn5.datasets._frames import count_frames
 from snn5.errors import UserError
 
 
@@ -113,6 +114,42 @@ def test_same_as_tonic(time_steps: int) -> None:
     assert by_time.sum() > 1150 and (ours == by_time).all()
 
 
+@pytest.mark.parametrize("time_steps", [3, 60])
+def test_fixed_slices_are_the_same_as_tonics(time_steps: int) -> None:
+    from tonic.transforms import ToFrame
+
+    events = random_events(1200)
+    records = np.zeros(1200, dtype=[("x", int), ("y", int), ("t", int), ("p", int)])
+    for name, values in events.items():
+        records[name] = values
+    for method, size, theirs in (("time", 7000, {"time_window": 7000}), ("count", 90, {"event_count": 90})):
+        expected = ToFrame(sensor_size=(12, 9, 2), **theirs)(records)  # whole slices only: 14 of time, 13 of number
+        ours, left_out = count_frames(**events, time_steps=time_steps, sensor=(9, 12), method=method, size=size)
+        whole = min(time_steps, len(expected))
+        assert whole > 2 and (ours[:whole] == expected[:whole]).all()
+        assert not ours[len(expected) + 1 :].any()
+        assert int(ours.sum()) + left_out == 1200 and (left_out > 0) == (time_steps == 3)
+
+
+def test_the_compiled_loop_is_the_plain_one() -> None:
+    """Against numpy's bincount over slices by division, at sizes, orders and times that make slices short, empty and long."""
+    rng = np.random.default_rng(2)
+    for _ in range(60):
+        n, steps = int(rng.integers(1, 300)), int(rng.integers(1, 9))
+        t = rng.integers(0, int(rng.integers(1, 4000)), n)
+        x, y, p = rng.integers(0, 3, n), rng.integers(0, 2, n), rng.integers(0, 2, n)
+        size = int(rng.integers(0, 3)) * int(rng.integers(1, 200))
+        for method in ("time", "count"):
+            value = t - t.min() if method == "time" else np.argsort(np.argsort(t, kind="stable"), kind="stable")
+            slices = value // (size or max(1, (int(t.max() - t.min()) if method == "time" else n) // steps))
+            slices = slices if size else np.minimum(slices, steps - 1)
+            kept = slices < steps
+            where = np.ravel_multi_index((slices[kept], p[kept], y[kept], x[kept]), (steps, 2, 2, 3))
+            plain = np.minimum(np.bincount(where, minlength=steps * 12), 255).reshape(steps, 2, 2, 3)
+            frames, left_out = count_frames(t, x, y, p, time_steps=steps, sensor=(2, 3), method=method, size=size)
+            assert (frames == plain).all() and left_out == n - kept.sum()
+
+
 def test_errors() -> None:
     events = random_events()
     with pytest.raises(UserError, match="x from 0 to 11; a sensor of 12x9 pixels needs 0 to 8"):
@@ -121,6 +158,8 @@ def test_errors() -> None:
         frames_from_events(**{**events, "p": 2 * events["p"] - 1}, time_steps=2, sensor=12)
     with pytest.raises(UserError, match="equal length; got 1999, 2000"):
         frames_from_events(**{**events, "t": events["t"][1:]}, time_steps=2, sensor=12)
+    with pytest.raises(UserError, match="time_steps=2, size=-1"):
+        frames_from_events(**events, time_steps=2, sensor=12, size=-1)
     with pytest.raises(UserError, match="time_steps=0"):
         frames_from_events(**events, time_steps=0, sensor=12)
     with pytest.raises(UserError, match="unknown method 'counts'; did you mean count"):

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from snn5.datasets import load, statistics, verify
-from snn5.datasets._nmnist import read_recording, recordings
+from snn5.datasets import load, read_recording, statistics, verify
+from snn5.datasets._nmnist import recordings
 from snn5.datasets._prepare import save_split
 from snn5.datasets._root import configured_root
 from snn5.errors import UserError
@@ -36,8 +36,8 @@ def test_bytes_by_hand(tmp_path: Path) -> None:
     path = tmp_path / "one.bin"
     path.write_bytes(recording([(5, 33, 0, 1), (300_000, 1, 2, 0)]))
     assert path.read_bytes() == bytes([33, 0, 128, 0, 5, 1, 2, 4, 147, 224])  # 300000 = 4 * 65536 + 147 * 256 + 224
-    t, x, y, p = read_recording(path)
-    assert (t.tolist(), x.tolist(), y.tolist(), p.tolist()) == ([5, 300_000], [33, 1], [0, 2], [1, 0])
+    found = read_recording(path)
+    assert (found.t.tolist(), found.x.tolist(), found.y.tolist(), found.p.tolist()) == ([5, 300_000], [33, 1], [0, 2], [1, 0])
 
 
 def test_layout_and_official_split(root: Path) -> None:
