@@ -18,6 +18,11 @@ from snn5.bio.reproducibility._sources import EVERYTHING as EVERYTHING
 from snn5.bio.reproducibility._sources import SOURCES as SOURCES
 from snn5.bio.reproducibility._sources import decompose as decompose
 from snn5.bio.reproducibility._sources import design as design
+from snn5.bio.reproducibility._study import Job as Job
+from snn5.bio.reproducibility._study import Study as Study
+from snn5.bio.reproducibility._tracks import TRACKS as TRACKS
+from snn5.bio.reproducibility._tracks import learners as learners
+from snn5.bio.reproducibility._tracks import studies as studies
 from snn5.bio.reproducibility._trial import Draws as Draws
 from snn5.bio.reproducibility._trial import Learner as Learner
 from snn5.bio.reproducibility._trial import Manner as Manner
