@@ -10,7 +10,21 @@ from snn5._sections import Camera, Coding, Cutoff, Data, Datasets, Integration, 
 from snn5._settings import parse, read_yaml, setting
 from snn5.errors import UserError, unknown
 
-__all__ = ["Camera", "Coding", "Config", "Contrast", "Cutoff", "Data", "Datasets", "Integration", "Liquid", "Sparsity", "Train", "Tuning"]
+__all__ = [
+    "Camera",
+    "Coding",
+    "Config",
+    "Contrast",
+    "Cutoff",
+    "Data",
+    "Datasets",
+    "Integration",
+    "Liquid",
+    "Reproducibility",
+    "Sparsity",
+    "Train",
+    "Tuning",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,6 +133,37 @@ class Neurons:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Reproducibility:
+    """P8.4: what spreads, how far, and what does not change a bit, for a liquid (bio) and for a network trained by gradients (sg)."""
+
+    code: str = setting("poisson", among=("poisson", "regular", "ttfs"))  # of the images, for both
+    seeds: list[int] = field(default_factory=lambda: list(range(6)))
+    runs: int = setting(6, low=2, high=10000)  # trainings per cell of the design that finds the sources of the spread, and per other code
+    sources: list[str] = field(default_factory=lambda: ["bio"])  # tracks that the design is run for
+    bio_target: float = setting(0.9, low=0.0, high=1.0)  # accuracies, declared before the run
+    sg_target: float = setting(0.95, low=0.0, high=1.0)
+    neurons: int = setting(300, low=10, high=100000)  # of the liquid; what is not set here is that of p8
+    drive: float = setting(4.0, low=0.0, high=1000.0)
+    input_synapses: float = setting(3.0, low=0.1, high=1e6)
+    bins: int = setting(5, low=1, high=100)
+    liquid_steps: int = setting(40, low=2, high=100000)  # T
+    readout_epochs: int = setting(3, low=1, high=5000)  # passes of the read-out's local rule
+    train_steps: int = setting(16, low=1, high=1000)  # T of the network trained by gradients
+    train: Train  # model_args: {hidden: [...]}
+
+    def __post_init__(self) -> None:
+        if len(self.seeds) < 2 or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
+            raise UserError(f"seeds={self.seeds}; need at least two seeds (a spread is reported), all different, none negative")
+        if self.runs > len(self.seeds):
+            raise UserError(f"runs={self.runs} with {len(self.seeds)} seeds; need at most as many runs as seeds")
+        if not set(self.sources) <= {"bio", "sg"}:
+            raise UserError(f"sources={self.sources}; need a list of bio and sg, or none of them")
+        hidden = self.train.model_args.get("hidden")
+        if not isinstance(hidden, list) or not hidden or not all(isinstance(size, int) and size > 0 for size in hidden):
+            raise UserError(f"train.model_args={self.train.model_args}; need {{hidden: [...]}}, the sizes of the hidden layers")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
     """All of params.yaml with the chosen profile laid over it."""
 
@@ -135,6 +180,7 @@ class Config:
     p5: Cutoff
     p6: Integration
     p8: Liquid
+    p8_reproducibility: Reproducibility
 
     def __post_init__(self) -> None:
         if not self.seeds or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:

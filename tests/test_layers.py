@@ -24,6 +24,7 @@ LAYERS: list[set[str]] = [
         "config",
         "record",
         "statistics",
+        "success",
         "parallel",
         "lockfile",
         "reproducible",

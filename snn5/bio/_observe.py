@@ -4,16 +4,24 @@ Shapes: T steps, N samples, C inputs, n neurons, p features.
 """
 
 import hashlib
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
+from snn5.bio._dynamics import State
 from snn5.bio._features import Features, window_counts
-from snn5.bio._liquid import Liquid
 from snn5.errors import UserError
 
 BATCH = 64  # samples at a time: bounds the memory, changes nothing else
+
+
+class Pool(Protocol):
+    """What can be observed: a `Liquid`, or something that runs one its own way."""
+
+    def simulate(self, x_TNC: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Spikes [T, N, n] and the state after them."""
+        ...
 
 
 class Activity(NamedTuple):
@@ -31,7 +39,7 @@ class Activity(NamedTuple):
     sha256: str
 
 
-def observe(liquid: Liquid, x_TNC: Tensor, features: Features, *, batch: int = BATCH) -> Activity:
+def observe(liquid: Pool, x_TNC: Tensor, features: Features, *, batch: int = BATCH) -> Activity:
     """Run each sample from silence; the liquid's own state stays as it is.
 
     Args:

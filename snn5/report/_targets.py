@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy.stats import beta
-
 from snn5.report._results import Results, Value, measurement
 from snn5.report._text import accuracy, fraction, seeds, with_unit
+from snn5.success import lower_bound, needed
 
 Verdict = Literal["reached", "not reached", "not measured yet", "not proved"]
 GOAL_ACCURACY = 0.95  # target 1, on CIFAR-10
 EQUAL_POINTS = 1.0  # how far below the ANN's accuracy still counts as equal, in points
 BIO = "p8_lsm"
-PROVEN = 0.95  # target 3: the success rate whose lower bound must be reached
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,23 +33,6 @@ class Target:
 def targets(results: Results) -> tuple[Target, Target, Target]:
     """The three cards."""
     return _accuracy(results), _energy(results), _reproducibility(results)
-
-
-def lower_bound(successes: int, n: int, confidence: float = 0.95) -> float:
-    """One-sided Clopper-Pearson lower bound of a success rate: the B(1 - confidence; k, n - k + 1) quantile; 0 for k = 0.
-
-    >>> round(lower_bound(59, 59), 4), round(lower_bound(30, 30), 3)
-    (0.9505, 0.905)
-    """
-    return float(beta.ppf(1 - confidence, successes, n - successes + 1)) if successes else 0.0
-
-
-def needed(rate: float = PROVEN) -> int:
-    """The smallest n for which n successes in n seeds prove `rate`."""
-    n = 1
-    while lower_bound(n, n) < rate:
-        n += 1
-    return n
 
 
 def _accuracy(results: Results) -> Target:

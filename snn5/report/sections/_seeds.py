@@ -2,8 +2,8 @@
 
 from snn5.report._parts import Missing, Part, Table
 from snn5.report._results import Results, Value
-from snn5.report._targets import lower_bound
 from snn5.report._text import decimal, percent
+from snn5.success import lower_bound
 
 # label, stage, start of the runs' names, accuracy that the stage claims
 _CASES = (
