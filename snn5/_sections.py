@@ -122,8 +122,15 @@ class Cutoff:
 class Integration:
     """P6: all techniques on one network."""
 
-    data: str = setting("frames", among=("frames", "events"))
+    data: str = setting("frames", among=("frames", "events"))  # the slot that P3 and P4 look at; its network is P3's, the other's P1's
+    epochs: int = setting(12, low=1, high=5000)  # of the sparse step, and of each ANN rival
+    quantised_epochs: int = setting(8, low=1, high=5000)
+    lr: float = setting(3e-3, low=1e-7, high=10.0)
+    teacher_weight: float = setting(1.0, low=1e-6, high=1000.0)  # of the twin's answers in the loss
+    temperature: float = setting(2.0, low=0.01, high=100.0)
+    calibration_per_class: int = setting(10, low=1, high=1000)  # samples that pruning sees
     target_ratio: float = setting(0.02, low=0.0, high=1.0)  # goal 2: at most 1/50 of the ANN's energy
+    max_accuracy_gap: float = setting(0.01, low=0.0, high=1.0)  # below the ANN's accuracy; more is not equal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -89,14 +89,22 @@ def _cutoff(r: Results) -> str:
 
 
 def _integration(r: Results) -> str:
-    energy = r.number("p6_integrate", "cost/energy_pj") or 0.0
-    return f"{accuracy(r.value('p6_integrate', 'test/acc'), r.samples('p6_integrate'))} at {decimal(energy / 1000, 1)} nJ"
+    said = []
+    for slot in ("frames", "events"):
+        stage = f"p6_integrate@{slot}"
+        if r.get(stage):
+            energy = r.number(stage, "cost/energy_pj") or 0.0
+            said.append(f"{slot} {accuracy(r.value(stage, 'test/acc'), r.samples(stage))} at {decimal(energy / 1000, 1)} nJ")
+    return "; ".join(said)
 
 
 def _efficiency(r: Results) -> str:
-    dense, skip = (r.number("p6_integrate", f"cost/ratio_ann_{rival}") for rival in ("dense", "zero_skip"))
-    more = "" if skip is None else f", {fraction(skip)} of one that skips zeros"
-    return f"{fraction(dense or 0.0)} of the dense ANN's arithmetic energy{more}"
+    said = []
+    for slot in ("frames", "events"):
+        dense, skip = (r.number(f"p6_integrate@{slot}", f"cost/ratio_ann_{rival}") for rival in ("dense", "zero_skip"))
+        if dense is not None:
+            said.append(f"{slot} {fraction(dense)}" + ("" if skip is None else f" ({fraction(skip)} of one that skips zeros)"))
+    return f"of the dense ANN's arithmetic energy: {'; '.join(said)}"
 
 
 def _foundation(r: Results) -> str:

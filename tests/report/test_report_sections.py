@@ -98,7 +98,7 @@ def test_tuning_compares_with_p1_on_the_data_of_the_search() -> None:
     assert "3 of the 4 epochs" in text
     assert "P1's settings give 97.0 ± 1.0 %" in text
     assert "the search found none that is better" in text
-    assert "P1's settings" not in reading("tuning", 3, report_records.results(without="p6_integrate"))
+    assert "P1's settings" not in reading("tuning", 3, report_records.results(without="p6_integrate@frames"))
 
 
 def test_sparsity_marks_the_chosen_strength() -> None:
@@ -131,10 +131,19 @@ def test_cutoff_stands_beside_the_full_run_and_the_other_rules() -> None:
 
 
 def test_integration_against_the_target() -> None:
-    assert "1/10.0 of the dense ANN's arithmetic energy; the target asks for 1/50, 5.0 times less" in reading("integration", 6)
-    full = report_records.results(p6_integrate=report_records.integration(ratio=0.01))
-    assert "within the target's 1/50" in reading("integration", 6, full)
-    assert [row[-3] for row in table("Step by step", 6).rows] == ["–", "1/2.2", "1/3.3", "1/5.0"]
+    assert "1/10.0 of the dense ANN's arithmetic energy; the target asks for 1/50, 5.0 times less" in reading("integration_frames", 6)
+    full = report_records.results(p6_integrate_frames=report_records.integration(ratio=0.01))
+    assert "within the target's 1/50" in reading("integration_frames", 6, full)
+    steps = table("Step by step, events", 6)
+    assert [row[-3] for row in steps.rows] == ["–", "–", "–", "1/2.2", "1/3.3", "1/4.0", "1/4.0", "1/5.0"]
+    assert "strength 1, 75 % of the weights pruned, 4 bits, ε = 0.01" in steps.note
+
+
+def test_integration_stands_against_four_anns() -> None:
+    rows = table("The final network against four ANNs, frames", 6).rows
+    assert [row[0] for row in rows] == ["twin, dense", "twin, zeros skipped", "twin, quantised alike", "twin, pruned alike"]
+    assert [row[2] for row in rows] == ["1/10.0", "1.00×", "1.33×", "2.00×"]  # 400 nJ of 4000, 400, 300 and 200
+    assert rows[0][4] == "1/5.0"
 
 
 def test_energy_compares_with_the_zero_skipping_twin() -> None:

@@ -44,7 +44,7 @@ def test_a_task_needs_its_figure(task: object) -> None:
         ("P3.1", "of 2 trials 1 ran to the end"),
         ("P4.1", "0.50 of the SynOps at 97.0 ± 1.0 %"),
         ("P5.1", "2.00× fewer steps; 97.0 ± 1.0 % (n = 450, 3 seeds), −0.2 points"),
-        ("P6.2", "1/10.0 of the dense ANN's arithmetic energy, 1.00× of one that skips zeros"),
+        ("P6.2", "of the dense ANN's arithmetic energy: frames 1/10.0 (1.00× of one that skips zeros); events 1/10.0"),
         ("P7.1", "by 0 in 24 comparisons"),
         ("P8.1", "order task 100.0 ± 0.0 % (n = 600, 5 seeds)"),
     ],
