@@ -105,6 +105,23 @@ class Sparsity:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Quantisation:
+    """P4.2: quantisation-aware training, at several widths of the weights."""
+
+    bits: list[int]  # of all weights but the first and the last layer's, 2 to 8
+    epochs: int = setting(4, low=1, high=5000)
+    lr: float = setting(4e-3, low=1e-7, high=10.0)
+    grid: str = setting("symmetric", among=("symmetric", "signed"))  # 2 bits: -1, 0, 1 or -2 .. 1
+    scale: str = setting("channel", among=("channel", "tensor"))  # a step for each output channel, or one for the layer
+    edge_bits: int = setting(8, low=2, high=8)  # of the first and the last layer
+    energy_weight: float = setting(0.0, low=0.0, high=1e6)  # of the synaptic operations in the loss, as p4.strengths
+
+    def __post_init__(self) -> None:
+        if not self.bits or not all(2 <= b <= 8 for b in self.bits) or repeated([float(b) for b in self.bits]):
+            raise UserError(f"bits={self.bits}; need at least one width, each from 2 to 8, all different")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Cutoff:
     """P5.1: leave the time loop as soon as the answer is clear."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from snn5._sections import Camera, Coding, Cutoff, Data, Datasets, Integration, Liquid, Sparsity, Tuning, repeated
+from snn5._sections import Camera, Coding, Cutoff, Data, Datasets, Integration, Liquid, Quantisation, Sparsity, Tuning, repeated
 from snn5._settings import parse, read_yaml, setting
 from snn5.errors import UserError, unknown
 
@@ -20,6 +20,7 @@ __all__ = [
     "Datasets",
     "Integration",
     "Liquid",
+    "Quantisation",
     "Reproducibility",
     "Sparsity",
     "Train",
@@ -177,6 +178,7 @@ class Config:
     p2_coding: Coding
     p3: Tuning
     p4: Sparsity
+    p4_quantize: Quantisation
     p5: Cutoff
     p6: Integration
     p8: Liquid

@@ -185,6 +185,8 @@ def test_unknown_wrong_or_out_of_range(tmp_path: Path, change: Change, said: str
         (at("p2_coding.seeds", [3]), r"p2_coding: seeds=\[3\]; need at least two seeds"),
         (at("p4.strengths", [0.1, 0.0]), r"p4: strengths=\[0\.1, 0\.0\]; need at least one value, none negative, in rising order"),
         (at("p4.strengths", [-0.1]), r"strengths=\[-0\.1\]; need"),
+        (at("p4_quantize.bits", [4, 1]), r"p4_quantize: bits=\[4, 1\]; need at least one width, each from 2 to 8"),
+        (at("p4_quantize.bits", [4, 4]), r"bits=\[4, 4\]; need .* all different"),
         (at("p5.epsilons", [0.5, 1.1]), r"p5: epsilons=\[0\.5, 1\.1\]; need at least one value, each from 0 to 1"),
         (at("p8.odds", [0.5, 0.5]), r"p8: odds=\[0\.5, 0\.5\]; need four values from 0 to 1"),
         (lambda raw: raw["p8"].update(dt_ms=5.0, delay_ms=2.0), r"p8: delay_ms=2\.0 is less than one step of dt_ms=5\.0; raise it"),

@@ -61,9 +61,9 @@ def prune(
     """
     if (sparsity is None) == (pattern is None):
         raise UserError(f"sparsity={sparsity}, pattern={pattern}; give one of them")
-    if sparsity is not None:
-        return prune_many(checkpoint, calibration, sparsities=[sparsity], method=method, memory_bytes=memory_bytes, parents=parents)[0]
-    assert pattern is not None
+    if pattern is None:
+        sparsities = [sparsity or 0.0]
+        return prune_many(checkpoint, calibration, sparsities=sparsities, method=method, memory_bytes=memory_bytes, parents=parents)[0]
     _nm.check(pattern)
     args = {"method": method, "pattern": list(pattern)}
     return _run(checkpoint, calibration, _block_masks(pattern, method, memory_bytes), [args], memory_bytes, parents)[0]

@@ -77,6 +77,13 @@ def _sparsity(r: Results) -> str:
     return f"{decimal(ratio)} of the SynOps at {accuracy(found, r.samples('p4_sparsify'))}"
 
 
+def _quantisation(r: Results) -> str:
+    bits, ratio = (r.number("p4_quantize", name) or 0.0 for name in ("chosen_bits", "compare/bytes_ratio"))
+    change = -100 * (r.number("p4_quantize", "compare/acc_loss") or 0.0)
+    found = accuracy(r.value("p4_quantize", "test/acc"), r.samples("p4_quantize"))
+    return f"{whole(bits)} bit weights, {fraction(ratio)} of the bytes: {found}, {signed(change)} points to float"
+
+
 def _cutoff(r: Results) -> str:
     said = []
     for slot in ("events", "frames"):
@@ -154,6 +161,7 @@ _LINES: dict[str, Callable[[Results], str]] = {
     "P2.3": _coding,
     "P3.1": _tuning,
     "P4.1": _sparsity,
+    "P4.2": _quantisation,
     "P5.1": _cutoff,
     "P6.1": _integration,
     "P6.2": _efficiency,

@@ -101,7 +101,13 @@ TASKS = (
         stage="p4_sparsify",
         metric="cost/synops_ratio",
     ),
-    Task(id="P4.2", title="Quantisation-aware training", title_ja="量子化アウェア学習 (QAT)"),
+    Task(
+        id="P4.2",
+        title="Quantisation-aware training",
+        title_ja="量子化アウェア学習 (QAT)",
+        stage="p4_quantize",
+        metric="compare/acc_loss",
+    ),
     Task(id="P4.3", title="One-shot pruning: SBC", title_ja="ワンショット・プルーニング"),
     Task(
         id="P5.1",

@@ -63,6 +63,7 @@ def _all() -> dict[str, Record]:
         "p2_coding": _coding(),
         "p3_tune": _tuning(),
         "p4_sparsify": _sparsity(),
+        "p4_quantize": _quantisation(),
         "p5_cutoff@frames": _cutoff(),
         "p5_cutoff@events": _cutoff(),
         "p6_integrate@frames": integration(),
@@ -199,6 +200,26 @@ def _sparsity() -> Record:
         runs |= own
         summary |= summarise(own.values(), prefix=f"strength{strength:g}/")
     return Record(summary=summary | summarise(own.values()) | {"cost/synops_ratio": 0.5}, runs=runs)
+
+
+def _quantisation() -> Record:
+    runs, summary = {}, {"chosen_bits": 2.0, "bits_within_limit": 2.0}
+    variants = {("float", 32): 0.98, ("rtn", 4): 0.97, ("rtn", 2): 0.9, ("qat", 4): 0.98, ("qat", 2): 0.975}
+    for (method, bits), accuracy in variants.items():
+        own = {}
+        for seed in SEEDS:
+            metrics = {
+                "val/acc": 0.98,
+                "test/acc": accuracy + SHIFT[seed],
+                "cost/synops": 3e5,
+                "model/bytes": 1e4 * bits,
+                "compare/acc_loss": 0.98 - accuracy,
+                "compare/bytes_ratio": bits / 32,
+            }
+            own[f"{method}{bits}-seed{seed}"] = Run(params={"seed": seed, "method": method, "bits": bits, "n_test": 450}, metrics=metrics)
+        runs |= own
+        summary |= summarise(own.values(), prefix=f"{method}{bits}/")
+    return Record(summary=summary | summarise(own.values()), runs=runs)
 
 
 def _cutoff() -> Record:
