@@ -29,7 +29,7 @@ def test_leaky_sum_is_the_kernel_matrix() -> None:
     """M of the paper: lower triangular, gain keep^(i - j)."""
     step = torch.arange(6)
     power = (step[:, None] - step).clamp_min(0)
-    m_TT = torch.where(step[:, None] >= step, 0.25 * 0.75**power.double(), 0.0)
+    m_TT = torch.where(step[:, None] >= step, 0.25 * 0.75 ** power.double(), 0.0)
     x_TN = draw(6, 4)
     assert torch.allclose(leaky_sum(x_TN, Leak(0.75, 0.25)), m_TT @ x_TN, atol=1e-14)
 
