@@ -1,8 +1,8 @@
 """Spiking Brain Compression (P4.3): one-shot pruning with the Hessian of the membrane, without a gradient step.
 
-    keep    how many weights each layer keeps: LAMP on the folded weights, the same for every method
+    keep    how many weights each layer keeps: LAMP, the same for every method
     mask    `sbc`, `sbc_sequential`: optimal brain surgeon with H of the leaky-filtered input, rows merged by loss times fold_j^2
-            `magnitude`: the largest folded weights
+            `magnitude`: the largest weights
     weights `sbc`: those that stay solve the membrane's least squares under the mask
             `sbc_sequential`: likewise, for the inputs that the pruned layers before give (see _sequential)
             `magnitude`: as they were
@@ -127,8 +127,8 @@ def _to_counts(
     memory_bytes: int,
     parents: dict[str, str] | None,
 ) -> list[tuple[Checkpoint, PruneReport]]:
-    folded = {layer.name: layer.fold_R[:, None] * layer.matrix() for layer in _layers(checkpoint, calibration)}
-    budgets = [lamp_budgets({n: w.where(w != 0, 0) for n, w in folded.items()}, k) for k in keep]
+    weights = {layer.name: layer.matrix() for layer in _layers(checkpoint, calibration)}
+    budgets = [lamp_budgets(weights, k) for k in keep]
     return _run(checkpoint, calibration, _count_masks(budgets, method, memory_bytes), args, memory_bytes, parents)
 
 
@@ -195,12 +195,11 @@ def _solved(model: Any, group: Sequence[Layer], calibration: Samples | Tensor) -
 def _count_masks(budgets: Sequence[Mapping[str, int]], method: str, memory_bytes: int) -> Masks:
     def masks(layer: Layer, w_RD: Tensor, h_DD: Tensor) -> list[Tensor]:
         goes = [w_RD.numel() - budget[layer.name] for budget in budgets]
-        fold_R1 = layer.fold_R[:, None]
         if method == "magnitude":
-            rank = (fold_R1 * w_RD).abs().flatten().argsort(stable=True)
+            rank = w_RD.abs().flatten().argsort(stable=True)
             return [torch.ones_like(rank, dtype=torch.bool).scatter(0, rank[:k], False).view(w_RD.shape) for k in goes]
         order_RD, loss_RD = _order(w_RD, h_DD, layer.inputs, memory_bytes // 2)
-        return [cheapest(order_RD, loss_RD * fold_R1**2, k, layer.inputs) for k in goes]
+        return [cheapest(order_RD, loss_RD * layer.fold_R[:, None] ** 2, k, layer.inputs) for k in goes]
 
     return masks
 
