@@ -6,11 +6,27 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from snn5._sections import Camera, Coding, Cutoff, Data, Datasets, Integration, Liquid, Sparsity, Tuning, repeated
+from snn5._sections import Binning, Camera, Cochlea, Coding, Cutoff, Data, Datasets, Folder, Integration, Liquid, Sparsity, Tuning, repeated
 from snn5._settings import parse, read_yaml, setting
 from snn5.errors import UserError, unknown
 
-__all__ = ["Camera", "Coding", "Config", "Contrast", "Cutoff", "Data", "Datasets", "Integration", "Liquid", "Sparsity", "Train", "Tuning"]
+__all__ = [
+    "Binning",
+    "Camera",
+    "Cochlea",
+    "Coding",
+    "Config",
+    "Contrast",
+    "Cutoff",
+    "Data",
+    "Datasets",
+    "Folder",
+    "Integration",
+    "Liquid",
+    "Sparsity",
+    "Train",
+    "Tuning",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,11 +9,15 @@ from snn5.datasets._registry import Entry, find, register
 from snn5.datasets._root import configured_root
 from snn5.errors import UserError
 
+CLASSES = {"shd": 20, "heidelberg_cochlea": 20, "dvsgesture": 11, "ncaltech101": 0}
 PLANNED = ("cifar10dvs", "dvsgesture", "ncaltech101", "shd")
 
 
 def test_known_names() -> None:
-    assert list_datasets() == ["cifar10", "cifar10dvs", "digits", "digits_events", "dvsgesture", "ncaltech101", "nmnist", "shd"]
+    assert list_datasets() == [
+        *("audio_folder", "cifar10", "cifar10dvs", "digits", "digits_events", "dvsgesture", "event_folder", "heidelberg_cochlea"),
+        *("image_folder", "ncaltech101", "nmnist", "shd"),
+    ]
 
 
 @pytest.mark.parametrize("name", list_datasets())
@@ -21,8 +25,8 @@ def test_every_set_states_its_terms(name: str) -> None:
     entry = find(name)
     assert entry.source and entry.licence and entry.citation
     assert len(set(entry.classes)) == len(entry.classes)
-    assert len(entry.classes) == {"shd": 20, "dvsgesture": 11, "ncaltech101": 0}.get(name, 10)
-    assert bool(entry.files) == bool(entry.paths) == (not name.startswith("digits"))
+    assert len(entry.classes) == (0 if entry.own else CLASSES.get(name, 10))
+    assert bool(entry.files) == (not name.startswith("digits")) and bool(entry.paths) == (bool(entry.files) and not entry.own)
     assert all(path in entry.files for path in entry.paths)
 
 
@@ -30,7 +34,7 @@ def test_every_set_states_its_terms(name: str) -> None:
 def test_planned_sets_say_so_and_name_their_files(name: str) -> None:
     with pytest.raises(UserError, match=f"'{name}' is known but this version cannot read it yet") as caught:
         load(name, time_steps=4)
-    assert find(name).paths[0] in str(caught.value) and "cifar10, digits, digits_events, nmnist" in str(caught.value)
+    assert find(name).paths[0] in str(caught.value) and "digits_events, event_folder, heidelberg_cochlea" in str(caught.value)
 
 
 def test_unknown_name() -> None:
