@@ -1,6 +1,17 @@
 """Data sets (P7.2): by name, from their original formats, as packed train, validation and test splits."""
 
-from snn5.datasets import _audio_folder, _cifar10, _digits, _event_folder, _image_folder, _nmnist, _planned  # noqa: F401 - registers
+from snn5.datasets import (  # noqa: F401 - each registers its sets
+    _audio_folder,
+    _cifar10,
+    _cifar100,
+    _digits,
+    _event_folder,
+    _event_sets,
+    _image_folder,
+    _mnist,
+    _nmnist,
+    _spike_sets,
+)
 from snn5.datasets._camera import Events as Events
 from snn5.datasets._camera import simulate as simulate
 from snn5.datasets._cochlea import cochlea as cochlea

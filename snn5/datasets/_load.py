@@ -10,7 +10,7 @@ import numpy as np
 from snn5.config import Binning, Camera, Cochlea, Folder
 from snn5.datasets._collect import collect
 from snn5.datasets._partition import first_copies, partition, samples_sha256, split_sha256
-from snn5.datasets._registry import Entry, Progress, Request, Samples, find, loader_of
+from snn5.datasets._registry import Entry, Progress, Request, Samples, find
 from snn5.datasets._root import data_root, own_folder
 from snn5.datasets._source import Source
 from snn5.datasets._split import Split, Splits
@@ -50,7 +50,7 @@ def load(
         uint8 samples [T, N, C, H, W]; each split's `info` tells the set, its terms, how it was made and divided, and the hashes.
 
     Raises:
-        UserError: unknown name, no loader yet, a missing or damaged file, or impossible settings.
+        UserError: unknown name, a missing or damaged file, or impossible settings.
     """
     request = Request(
         root=Path(),
@@ -78,7 +78,6 @@ def load(
 def gather(name: str, request: Request, *, root: str | Path | None = None, on_error: str = "stop", scratch: Path | None = None) -> Samples:
     """All samples of a set, undivided; see `load`, and `collect` for `scratch`."""
     entry = find(name)
-    read = loader_of(entry)
     if request.time_steps < 1:
         raise UserError(f"time_steps={request.time_steps}; need at least 1")
     if on_error not in ("stop", "skip"):
@@ -88,7 +87,7 @@ def gather(name: str, request: Request, *, root: str | Path | None = None, on_er
         place = own_folder(root, name, request.folder.path)
     elif entry.files:
         place = data_root(root, name, entry.files)
-    found = read(replace(request, root=place))
+    found = entry.loader(replace(request, root=place))
     return collect(found, on_error=on_error, progress=request.progress, scratch=scratch) if isinstance(found, Source) else found
 
 

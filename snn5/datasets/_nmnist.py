@@ -69,6 +69,7 @@ register(
         "saccades, Front. Neurosci. 9:437, 2015, doi:10.3389/fnins.2015.00437",
         files=FILES,
         paths=("NMNIST",),
+        md5={"train.zip": "20959b8e626244a1b502305a9e6e2031", "test.zip": "69ca8762b2fe404d9b9bad1103e97832"},
         loader=read_nmnist,
     )
 )

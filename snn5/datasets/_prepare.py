@@ -147,8 +147,6 @@ def describe() -> list[dict[str, str]]:
 
 
 def _state(entry: Entry) -> str:
-    if entry.loader is None:
-        return "no loader yet"
     if entry.own:
         return "your own folder"
     if not entry.files:

@@ -9,7 +9,7 @@ import numpy as np
 
 from snn5.config import Binning, Camera, Cochlea, Folder
 from snn5.datasets._source import Source
-from snn5.errors import UserError, unknown
+from snn5.errors import unknown
 
 Progress = Callable[[int, int], None]  # (samples done, samples in all)
 
@@ -74,7 +74,8 @@ class Entry:
         source, licence, citation: to be shown beside every figure made from it.
         files: what must lie under SNN5_DATA_ROOT; empty for a built-in set.
         paths: the first folders to look for under SNN5_DATA_ROOT; any of them will do.
-        loader: reads it; None where the format is known but not read yet.
+        loader: reads it.
+        md5: of the official archives and files, by name.
         own: whether it is the user's own folder, named by the settings.
     """
 
@@ -86,7 +87,8 @@ class Entry:
     citation: str
     files: str = ""
     paths: tuple[str, ...] = ()
-    loader: Loader | None = None
+    loader: Loader
+    md5: dict[str, str] = field(default_factory=dict)
     own: bool = False
 
 
@@ -119,18 +121,3 @@ def find(name: str) -> Entry:
     if name not in _ENTRIES:
         raise unknown("data set", name, _ENTRIES)
     return _ENTRIES[name]
-
-
-def loader_of(entry: Entry) -> Loader:
-    """The function that reads `entry`.
-
-    Raises:
-        UserError: there is none yet; says which files it will be read from.
-    """
-    if entry.loader is None:
-        ready = ", ".join(sorted(e.name for e in _ENTRIES.values() if e.loader is not None))
-        raise UserError(
-            f"data set {entry.name!r} is known but this version cannot read it yet. "
-            f"It will be read from SNN5_DATA_ROOT with {entry.files}. For now choose one of {ready}"
-        )
-    return entry.loader
