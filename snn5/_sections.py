@@ -24,6 +24,45 @@ class Camera:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Binning:
+    """How recorded events become T frames of counts (see snn5.datasets.frames_from_events)."""
+
+    by: str = setting("time", among=("time", "count"))  # slices of equal length, or of an equal number of events
+    size: int = setting(0, low=0)  # microseconds or events in each; 0 divides every recording in T, whatever its length
+    pixels: int = setting(1, low=1, high=64)  # so many pixels each way are counted as one
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Folder:
+    """Your own recordings, images or sounds: the sets event_folder, image_folder and audio_folder."""
+
+    path: str = setting("")  # of the folder [train|val|test/]<class>/<file>; relative to SNN5_DATA_ROOT, or absolute
+    size: list[int] = field(default_factory=list)  # [H, W]: of the event sensor where files do not state it; images are scaled to it
+    color: bool = setting(True)  # images: red, green, blue; false: grey
+
+    def __post_init__(self) -> None:
+        if len(self.size) not in (0, 2) or not all(1 <= side <= 4096 for side in self.size):
+            raise UserError(f"size={self.size}; need [height, width] in pixels, each from 1 to 4096, or [] to take it from the files")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cochlea:
+    """The encoder that turns sound into spikes (see snn5.datasets.cochlea)."""
+
+    channels: int = setting(64, low=2, high=700)
+    low_hz: float = setting(80.0, low=20.0, high=20000.0)  # centre of the lowest channel
+    high_hz: float = setting(7000.0, low=20.0, high=20000.0)  # and of the highest
+    duration_ms: float = setting(1000.0, low=10.0, high=60000.0)  # what of a recording is looked at, from its start
+    columns: int = setting(1, low=1, high=1000)  # each of the T steps holds so many time bins side by side
+    gain: float = setting(400.0, low=0.001, high=1e6)  # thresholds per second, of a channel at the recording's loudest
+    floor_db: float = setting(50.0, low=1.0, high=120.0)  # so far below the loudest lies silence
+
+    def __post_init__(self) -> None:
+        if self.low_hz >= self.high_hz:
+            raise UserError(f"low_hz={self.low_hz} must lie below high_hz={self.high_hz}; change one of them")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Data:
     """One data set as the stages see it."""
 
@@ -32,7 +71,11 @@ class Data:
     val_fraction: float = setting(0.15, low=0.01, high=0.5)  # carved from train
     test_fraction: float = setting(0.25, low=0.01, high=0.5)  # only where the set has no official split
     split_seed: int = setting(5, low=0)
+    on_error: str = setting("stop", among=("stop", "skip"))  # at an empty or damaged recording; skipped ones are named and counted
     camera: Camera = field(default_factory=Camera)
+    binning: Binning = field(default_factory=Binning)
+    folder: Folder = field(default_factory=Folder)
+    cochlea: Cochlea = field(default_factory=Cochlea)
 
     def __post_init__(self) -> None:
         if self.val_fraction + self.test_fraction > 0.8:

@@ -114,8 +114,10 @@ def prepare(
             def advance(done: int, total: int, bar: Progress = bar, line: TaskID = line) -> None:
                 bar.update(line, completed=done, total=total)
 
-            splits = datasets.prepare(settings, slot, folder=folder, progress=advance)
+            splits = datasets.prepare(settings, slot, folder=folder, scratch=root / ".cache" / "prepare", progress=advance)
         typer.echo(f"{folder}: {len(splits.train)} train, {len(splits.val)} val, {len(splits.test)} test")
+        for left_out in datasets.skipped(splits.train):
+            typer.echo(f"  {left_out}", err=True)
 
 
 @data.command()

@@ -6,18 +6,22 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from snn5._sections import Binning, Camera, Cochlea, Coding, Cutoff, Data, Datasets, Folder, Integration, Liquid, Sparsity, Tuning, repeated
 from snn5._sections import Camera, Coding, Cutoff, Data, Datasets, Integration, Liquid, Quantisation, Sparsity, Tuning, repeated
 from snn5._settings import parse, read_yaml, setting
 from snn5.errors import UserError, unknown
 
 __all__ = [
+    "Binning",
     "Camera",
+    "Cochlea",
     "Coding",
     "Config",
     "Contrast",
     "Cutoff",
     "Data",
     "Datasets",
+    "Folder",
     "Integration",
     "Liquid",
     "Quantisation",
