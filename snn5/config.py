@@ -6,11 +6,25 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from snn5._sections import Camera, Coding, Cutoff, Data, Datasets, Integration, Liquid, Sparsity, Tuning, repeated
+from snn5._sections import Camera, Coding, Cutoff, Data, Datasets, Integration, Liquid, Local, Sparsity, Tuning, repeated
 from snn5._settings import parse, read_yaml, setting
 from snn5.errors import UserError, unknown
 
-__all__ = ["Camera", "Coding", "Config", "Contrast", "Cutoff", "Data", "Datasets", "Integration", "Liquid", "Sparsity", "Train", "Tuning"]
+__all__ = [
+    "Camera",
+    "Coding",
+    "Config",
+    "Contrast",
+    "Cutoff",
+    "Data",
+    "Datasets",
+    "Integration",
+    "Liquid",
+    "Local",
+    "Sparsity",
+    "Train",
+    "Tuning",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,6 +149,7 @@ class Config:
     p5: Cutoff
     p6: Integration
     p8: Liquid
+    p8_local: Local
 
     def __post_init__(self) -> None:
         if not self.seeds or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
