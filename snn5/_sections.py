@@ -226,3 +226,28 @@ class Liquid:
             raise UserError(f"delay_ms={self.delay_ms} is less than one step of dt_ms={self.dt_ms}; raise it to at least dt_ms")
         if not self.seeds or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
             raise UserError(f"seeds={self.seeds}; need at least one seed, all different, none negative")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Local:
+    """P8: the classifier that only local rules make: competitive STDP, intrinsic plasticity, neurons named after classes."""
+
+    neurons: int = setting(200, low=2, high=100000)
+    time_steps: int = setting(16, low=1, high=1000)  # of a sample, in the regular rate code
+    dt_ms: float = setting(1.0, low=0.01, high=100.0)
+    epochs: int = setting(10, low=1, high=5000)
+    eta: float = setting(0.1, low=0.0, high=1.0)  # of STDP, per spike; falls linearly to nothing, as the next
+    eta_threshold: float = setting(0.02, low=0.0, high=10.0)  # of the thresholds' logarithm, per spike above the target
+    spikes: float = setting(2.0, low=0.01, high=1000.0)  # that all neurons together should fire per sample
+    trace_scale: float = setting(0.03, low=1e-6, high=1e6)  # weight that one sender spike without a gap stands for
+    tau_x_ms: float = setting(20.0, low=0.01, high=1e6)  # of the senders' traces
+    tau_m_ms: float = setting(20.0, low=0.01, high=1e6)  # of the membranes
+    threshold: float = setting(10.0, low=0.001, high=1000.0)  # at first
+    seeds: list[int] = field(default_factory=lambda: list(range(10)))
+    target: float = setting(0.9, low=0.0, high=1.0)  # least accuracy, for the verdict
+
+    def __post_init__(self) -> None:
+        if len(self.seeds) < 2 or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
+            raise UserError(f"seeds={self.seeds}; need at least two seeds (a spread is reported), all different, none negative")
+        if self.spikes > self.neurons * self.time_steps:
+            raise UserError(f"spikes={self.spikes} per sample; {self.neurons} neurons fire at most {self.neurons * self.time_steps} times")

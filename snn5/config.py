@@ -6,8 +6,23 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from snn5._sections import Binning, Camera, Cochlea, Coding, Cutoff, Data, Datasets, Folder, Integration, Liquid, Sparsity, Tuning, repeated
-from snn5._sections import Camera, Coding, Cutoff, Data, Datasets, Integration, Liquid, Quantisation, Sparsity, Tuning, repeated
+from snn5._sections import (
+    Binning,
+    Camera,
+    Cochlea,
+    Coding,
+    Cutoff,
+    Data,
+    Datasets,
+    Folder,
+    Integration,
+    Liquid,
+    Local,
+    Quantisation,
+    Sparsity,
+    Tuning,
+    repeated,
+)
 from snn5._settings import parse, read_yaml, setting
 from snn5.errors import UserError, unknown
 
@@ -26,6 +41,7 @@ __all__ = [
     "Liquid",
     "Quantisation",
     "Reproducibility",
+    "Local",
     "Sparsity",
     "Train",
     "Tuning",
@@ -187,6 +203,7 @@ class Config:
     p6: Integration
     p8: Liquid
     p8_reproducibility: Reproducibility
+    p8_local: Local
 
     def __post_init__(self) -> None:
         if not self.seeds or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:

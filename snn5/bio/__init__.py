@@ -1,4 +1,7 @@
-"""Learning without gradients (P8). P8.1: a liquid state machine, a random recurrent pool of spiking neurons, with a linear read-out."""
+"""Learning without gradients (P8). P8.1: a liquid state machine, a random recurrent pool of spiking neurons, with a linear read-out.
+
+A classifier by local rules alone; the rules themselves are in `snn5.bio.learning_rules`.
+"""
 
 from snn5.bio._diagnostics import branching as branching
 from snn5.bio._diagnostics import cv_isi as cv_isi
@@ -12,6 +15,9 @@ from snn5.bio._dynamics import step as step
 from snn5.bio._features import bin_counts as bin_counts
 from snn5.bio._features import traces as traces
 from snn5.bio._liquid import Liquid as Liquid
+from snn5.bio._local_trials import LOCAL_VARIANTS as LOCAL_VARIANTS
+from snn5.bio._local_trials import local_trial as local_trial
+from snn5.bio._local_trials import local_verdict as local_verdict
 from snn5.bio._observe import Activity as Activity
 from snn5.bio._observe import digest as digest
 from snn5.bio._observe import observe as observe

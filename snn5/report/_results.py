@@ -34,6 +34,7 @@ STAGES = (
     "p7_benchmark",
     "p8_lsm",
     "p8_reproducibility",
+    "p8_local",
 )
 
 

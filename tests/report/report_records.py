@@ -70,6 +70,7 @@ def _all() -> dict[str, Record]:
         "p6_integrate@events": integration(data="digits_events", start="p1_train"),
         "p7_benchmark": _benchmark(),
         "p8_lsm": _liquid(),
+        "p8_local": _local(),
     }
 
 
@@ -297,4 +298,20 @@ def _liquid() -> Record:
     runs["input_counts"] = Run(metrics={"test/acc": 0.9, "test/acc_bins": 0.95}, details={"n_test": 450})
     claims = [{"name": "accuracy", "claim": "accuracy on the recordings", "measured": 0.96, "limit": 0.95, "at_least": True, "met": True}]
     summary |= {"verdict/deterministic": 1.0, "compare/acc_of_recurrence": 0.3}
+    return Record(summary=summary, runs=runs, details={"claims": claims, "n_test": 450})
+
+
+def _local() -> Record:
+    runs, summary = {}, {}
+    for variant, accuracy in (("stdp", 0.96), ("no_stdp", 0.6), ("no_homeostasis", 0.5)):
+        own = {}
+        for seed in range(10):
+            metrics = {"test/acc": accuracy, "cost/synops": 6.3e4, "local/neurons_used": 1.0}
+            own[f"{variant}-seed{seed}"] = Run(params={"seed": seed, "variant": variant}, metrics=metrics, details={"n_test": 450})
+        runs |= own
+        summary |= summarise(own.values(), prefix=f"{variant}/")
+    fields = [{"label": k // 3, "weights": [0.25] * 4} for k in range(30)]
+    runs["stdp-seed0"].details["fields"] = {"side": 2, "weights": fields}
+    summary |= {"compare/acc_over_no_stdp": 0.36, "compare/acc_over_no_stdp_ci95": 0.02}
+    claims = [{"name": "accuracy", "claim": "accuracy by local rules alone", "measured": 0.96, "limit": 0.9, "at_least": True, "met": True}]
     return Record(summary=summary, runs=runs, details={"claims": claims, "n_test": 450})

@@ -197,3 +197,10 @@ def test_value_and_samples() -> None:
     assert full.value("p3_tune", "no/such") is None
     full.records["p3_tune"].runs["extra"] = Run()
     assert [name for name, _ in full.runs("p3_tune", seed=1)] == ["seed1"]
+
+
+def test_local_rules_say_what_each_is_worth() -> None:
+    found = table("A classifier by local rules alone", 8)
+    assert [row[0] for row in found.rows] == ["STDP and homeostasis", "without STDP", "without homeostasis"]
+    assert [row[2] for row in found.rows] == ["–", "36.0 ± 2.0", "–"]
+    assert "Test accuracy 96.0 ± 0.0 % (n = 450, 10 seeds)" in reading("local_fields", 8)

@@ -11,6 +11,7 @@ _CASES = (
     ("SEW-ResNet, events (P1.1)", "p1_train@sew_resnet-events", "seed", 0.95),
     ("liquid, events (P8.1)", "p8_lsm", "events-", None),
     ("liquid, order task (P8.1)", "p8_lsm", "order_easy-", 0.95),
+    ("local rules, frames (P8)", "p8_local", "stdp-", None),
 )
 
 
@@ -56,7 +57,7 @@ def parts(results: Results) -> list[Part]:
 
 
 def _declared(results: Results, stage: str) -> float | None:
-    """The accuracy that the stage's own claims ask for (p8.target)."""
+    """The accuracy that the stage's own claims ask for (p8.target, p8_local.target)."""
     record = results.get(stage)
     claims = record.details.get("claims", []) if record else []
     return next((float(claim["limit"]) for claim in claims if claim.get("name") == "accuracy"), None)
