@@ -126,9 +126,16 @@ def _liquid(r: Results) -> str:
     return f"digits as events {events}{more}"
 
 
-def _determinism(r: Results) -> str:
-    same = r.number("p8_lsm", "verdict/deterministic")
-    return f"same seed, other batches: {'the same' if same else 'different'} spikes, states, read-out and predictions"
+def _reproducible(r: Results) -> str:
+    found = []
+    for track, title in (("bio", "liquid"), ("sg", "gradients")):
+        value, n = r.value("p8_reproducibility", "test/acc", f"{track}/"), r.number("p8_reproducibility", f"{track}/n_test")
+        good, asked, same = (r.number("p8_reproducibility", f"{track}/{name}") for name in ("r1/successes", "target", "r0/bits"))
+        if value is not None and good is not None and asked is not None:
+            bits = "the same bits" if same else "other bits"
+            size = None if n is None else int(n)
+            found.append(f"{title}: {good:.0f} of {value.seeds} seeds reach {100 * asked:.0f} %, {accuracy(value, size)}, {bits} again")
+    return "; ".join(found)
 
 
 _LINES: dict[str, Callable[[Results], str]] = {
@@ -148,5 +155,5 @@ _LINES: dict[str, Callable[[Results], str]] = {
     "P7.2": _data,
     "P7.3": _benchmark,
     "P8.1": _liquid,
-    "P8.4": _determinism,
+    "P8.4": _reproducible,
 }

@@ -159,8 +159,8 @@ TASKS = (
         id="P8.4",
         title="Reproducible learning",
         title_ja="Bio Track 再現性の安定化",
-        stage="p8_lsm",
-        metric="verdict/deterministic",
-        lacks="no STDP to make deterministic; success rate over 59 seeds, causes of the spread and agreement are not measured",
+        stage="p8_reproducibility",
+        metric="bio/r1/successes",
+        lacks="59 seeds, which prove 95 %, are too long for the default roadmap: `python -m experiments.reproducibility`",
     ),
 )

@@ -67,6 +67,7 @@ def _all() -> dict[str, Record]:
         "p6_integrate": integration(),
         "p7_benchmark": _benchmark(),
         "p8_lsm": _liquid(),
+        "p8_reproducibility": reproducibility(),
     }
 
 
@@ -263,4 +264,24 @@ def _liquid() -> Record:
     runs["input_counts"] = Run(metrics={"test/acc": 0.9, "test/acc_bins": 0.95}, details={"n_test": 450})
     claims = [{"name": "accuracy", "claim": "accuracy on the recordings", "measured": 0.96, "limit": 0.95, "at_least": True, "met": True}]
     summary |= {"verdict/deterministic": 1.0, "compare/acc_of_recurrence": 0.3}
+    return Record(summary=summary, runs=runs, details={"claims": claims, "n_test": 450})
+
+
+def reproducibility(*, seeds: int = 4, successes: int = 4, proved: float = 0.47) -> Record:
+    """P8.4 of both tracks; the liquid's spread is that of its wiring."""
+    summary: dict[str, float] = {}
+    for track, accuracy, asked in (("bio", 0.95, 0.9), ("sg", 0.98, 0.95)):
+        for prefix in (f"{track}/", f"{track}/codes/ttfs/"):
+            figures = {"n_seeds": seeds, "n_test": 450, "test/acc": accuracy, "test/acc_sd": 0.008, "test/acc_min": 0.94}
+            figures |= {"r1/successes": successes, "r1/observed": successes / seeds, "r1/proved": proved}
+            figures |= {"r2/steadiness": 1 - 0.008 / accuracy, "r3/agreement": 0.94, "r3/kappa": 0.93}
+            summary |= {prefix + name: float(value) for name, value in figures.items()}
+        summary |= {f"{track}/target": asked, f"{track}/r0/bits": 1.0}
+    for cell, sd in (("init", 0.008), ("noise", 0.003), ("order", 0.001), ("init+noise+order", 0.009)):
+        summary[f"bio/sources/{cell}/sd"] = sd
+    claims = [{"name": "bio_bits", "claim": "bio: equal runs", "measured": 5.0, "limit": 5.0, "at_least": True, "met": True}]
+    runs = {
+        f"bio-seeds-seed{s}": Run(params={"seed": s, "track": "bio", "group": "seeds"}, metrics={"test/acc": 0.95}) for s in range(seeds)
+    }
+    runs |= {f"bio-sources-init-run{k}": Run(params={"track": "bio", "group": "sources/init"}) for k in range(3)}
     return Record(summary=summary, runs=runs, details={"claims": claims, "n_test": 450})
