@@ -1,0 +1,31 @@
+"""Rules by which synapses and neurons change from what they see alone: no gradient, no global optimiser."""
+
+from snn5.bio.learning_rules._bcm_rule import BCM as BCM
+from snn5.bio.learning_rules._bcm_rule import BCMLearningRule as BCMLearningRule
+from snn5.bio.learning_rules._bcm_rule import BCMState as BCMState
+from snn5.bio.learning_rules._competitive_stdp import CompetitiveState as CompetitiveState
+from snn5.bio.learning_rules._competitive_stdp import CompetitiveSTDP as CompetitiveSTDP
+from snn5.bio.learning_rules._decayed_hebb import DecayedHebb as DecayedHebb
+from snn5.bio.learning_rules._decayed_hebb import HebbState as HebbState
+from snn5.bio.learning_rules._inhibitory_stdp import InhibitoryState as InhibitoryState
+from snn5.bio.learning_rules._inhibitory_stdp import InhibitorySTDP as InhibitorySTDP
+from snn5.bio.learning_rules._intrinsic import IntrinsicPlasticity as IntrinsicPlasticity
+from snn5.bio.learning_rules._philox import philox as philox
+from snn5.bio.learning_rules._philox import uniform as uniform
+from snn5.bio.learning_rules._probabilistic_stdp import ProbabilisticState as ProbabilisticState
+from snn5.bio.learning_rules._probabilistic_stdp import ProbabilisticSTDP as ProbabilisticSTDP
+from snn5.bio.learning_rules._projection import Projection as Projection
+from snn5.bio.learning_rules._registry import learning_rule as learning_rule
+from snn5.bio.learning_rules._registry import list_learning_rules as list_learning_rules
+from snn5.bio.learning_rules._reward_modulated_stdp import RewardModulatedSTDP as RewardModulatedSTDP
+from snn5.bio.learning_rules._reward_modulated_stdp import RewardState as RewardState
+from snn5.bio.learning_rules._reward_modulated_stdp import advantage as advantage
+from snn5.bio.learning_rules._rule import Bounds as Bounds
+from snn5.bio.learning_rules._rule import Free as Free
+from snn5.bio.learning_rules._rule import Hard as Hard
+from snn5.bio.learning_rules._rule import Rule as Rule
+from snn5.bio.learning_rules._rule import Soft as Soft
+from snn5.bio.learning_rules._stdp import PairState as PairState
+from snn5.bio.learning_rules._stdp import PairSTDP as PairSTDP
+from snn5.bio.learning_rules._triplet_stdp import TripletState as TripletState
+from snn5.bio.learning_rules._triplet_stdp import TripletSTDP as TripletSTDP
