@@ -7,7 +7,7 @@ import pytest
 import torch
 from small_learners import SPLITS, settings
 
-from snn5.bio.reproducibility import TRACKS, Job, Outcome, Study, learners, studies
+from snn5.bio.reproducibility import MANNERS, TRACKS, Job, Outcome, Study, learners, studies
 
 STUDY = Study(target=0.75, code="poisson", seeds=[0, 1, 2], runs=2)
 LABEL_N = torch.tensor([0, 1, 2, 3])
@@ -46,7 +46,7 @@ def test_verdicts_follow_the_figures() -> None:
         "bio_agreement": False,
     }
     assert summary["bio/r1/successes"] == 2 and summary["verdict/bio_bits"] == 1.0 and summary["bio/target"] == 0.75
-    assert details["differs"] == {name: [] for name in ("again", "third time", "other batches", "one at a time", "interrupted", "other process")}
+    assert details["differs"] == {name: [] for name in MANNERS}
     alike, _, _ = STUDY.judge(made({}), "bio")
     assert [alike[f"verdict/bio_{name}"] for name in ("success", "steady", "spread", "agreement", "proved")] == [1, 1, 1, 1, 0]
 
