@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from snn5._sections import Camera, Coding, Cutoff, Data, Datasets, Integration, Liquid, Sparsity, Tuning, repeated
+from snn5._sections import Camera, Coding, Cutoff, Dale, Data, Datasets, Integration, Liquid, Sparsity, Tuning, repeated
 from snn5._settings import parse, read_yaml, setting
 from snn5.errors import UserError, unknown
 
@@ -16,6 +16,7 @@ __all__ = [
     "Config",
     "Contrast",
     "Cutoff",
+    "Dale",
     "Data",
     "Datasets",
     "Integration",
@@ -180,6 +181,7 @@ class Config:
     p5: Cutoff
     p6: Integration
     p8: Liquid
+    p8_dale: Dale
     p8_reproducibility: Reproducibility
 
     def __post_init__(self) -> None:

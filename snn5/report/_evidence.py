@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from snn5.report._results import Results
 from snn5.report._tasks import Task
-from snn5.report._text import accuracy, decimal, fraction, seeds, signed, whole, with_unit
+from snn5.report._text import accuracy, decimal, fraction, seeds, signed, spread, whole, with_unit
 
 
 def evidence(task: Task, results: Results) -> str:
@@ -126,6 +126,17 @@ def _liquid(r: Results) -> str:
     return f"digits as events {events}{more}"
 
 
+def _balance(r: Results) -> str:
+    ratio, control = (r.value("p8_dale", "rate_ratio", f"{name}/") for name in ("istdp", "frozen"))
+    broken = r.number("p8_dale", "istdp/dale/violations")
+    if ratio is None or control is None:
+        return ""
+    text = (
+        f"a doubled input changes the rate to {spread(ratio)} of what it was, {spread(control)} where nothing learns ({seeds(ratio.seeds)})"
+    )
+    return text if broken is None else f"{text}; {broken:.0f} weights against Dale's law"
+
+
 def _reproducible(r: Results) -> str:
     found = []
     for track, title in (("bio", "liquid"), ("sg", "gradients")):
@@ -155,5 +166,6 @@ _LINES: dict[str, Callable[[Results], str]] = {
     "P7.2": _data,
     "P7.3": _benchmark,
     "P8.1": _liquid,
+    "P8.2": _balance,
     "P8.4": _reproducible,
 }

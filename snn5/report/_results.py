@@ -30,6 +30,7 @@ STAGES = (
     "p6_integrate",
     "p7_benchmark",
     "p8_lsm",
+    "p8_dale",
     "p8_reproducibility",
 )
 

@@ -153,7 +153,13 @@ TASKS = (
         metric="events/test/acc",
         lacks="the reservoir is not trained by STDP; no SpikingSSM to compare with",
     ),
-    Task(id="P8.2", title="Excitation and inhibition in balance", title_ja="E/Iバランスの実装"),
+    Task(
+        id="P8.2",
+        title="Excitation and inhibition in balance",
+        title_ja="E/Iバランスの実装",
+        stage="p8_dale",
+        metric="istdp/rate_ratio",
+    ),
     Task(id="P8.3", title="Homeostasis: adaptive thresholds", title_ja="恒常性（適応的閾値）の実装"),
     Task(
         id="P8.4",

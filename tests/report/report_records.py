@@ -67,6 +67,7 @@ def _all() -> dict[str, Record]:
         "p6_integrate": integration(),
         "p7_benchmark": _benchmark(),
         "p8_lsm": _liquid(),
+        "p8_dale": _dale(),
         "p8_reproducibility": reproducibility(),
     }
 
@@ -284,4 +285,20 @@ def reproducibility(*, seeds: int = 4, successes: int = 4, proved: float = 0.47)
         f"bio-seeds-seed{s}": Run(params={"seed": s, "track": "bio", "group": "seeds"}, metrics={"test/acc": 0.95}) for s in range(seeds)
     }
     runs |= {f"bio-sources-init-run{k}": Run(params={"track": "bio", "group": "sources/init"}) for k in range(3)}
+    return Record(summary=summary, runs=runs, details={"claims": claims, "n_test": 450})
+
+
+def _dale() -> Record:
+    runs, summary = {}, {}
+    for name, ratio, rate in (("istdp", 1.05, 0.011), ("frozen", 2.4, 0.03), ("stdp", 2.3, 0.03), ("e_only", 2.0, 0.05)):
+        own = {}
+        for seed in SEEDS:
+            metrics = {"rate_ratio": ratio + SHIFT[seed], "rate_ratio_frozen_then": 2.5, "steady/rate_e": rate, "steady/cv_isi": 0.8}
+            metrics |= {"steady/correlation": 0.02, "doubled/net_current": 0.1, "dale/violations": 0.0, "test/acc": 0.8}
+            curves = {"rate_e": [(0, rate), (1000, rate), (2000, rate * ratio), (3000, rate * ratio)]}
+            own[f"{name}-seed{seed}"] = Run(params={"seed": seed, "group": name}, metrics=metrics, curves=curves, details={"n_test": 450})
+        runs |= own
+        summary |= summarise(own.values(), prefix=f"{name}/")
+    runs["istdp-seed0"].details["raster"] = {"points": [[0, 3], [1, 5], [81, 9]], "n_e": 80}
+    claims = [{"name": "dale", "claim": "weights against Dale's law", "measured": 0.0, "limit": 0.0, "at_least": False, "met": True}]
     return Record(summary=summary, runs=runs, details={"claims": claims, "n_test": 450})

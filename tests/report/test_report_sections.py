@@ -139,6 +139,14 @@ def test_seeds_that_reach_the_accuracy() -> None:
     assert rows["SEW-ResNet, events (P1.1)"][4] == "37"  # 0.05 ** (1 / 3)
 
 
+def test_balance_is_kept_by_learning_on() -> None:
+    text = reading("dale", 8)
+    assert "to 1.05 of what it was where inhibition learns, to 2.40 where nothing does" in text and "2.50 times the rate" in text
+    assert "2 excitatory and 1 inhibitory spikes" in reading("dale_raster", 8)
+    rows = table("Stability of each variant", 8).rows
+    assert [row[0] for row in rows] == ["inhibition learns", "only excitation learns", "nothing learns", "no inhibition"]
+
+
 def test_reproducibility_names_the_largest_source() -> None:
     assert "weights alone spread it most: sd 0.8 points, 0.9 where all vary (3 trainings each)" in reading("spread_bio", 8)
     rows = table("How reproducible learning is", 8).rows

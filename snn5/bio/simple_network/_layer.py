@@ -144,7 +144,9 @@ class Layer(nn.Module):
         before_e, before_i = state.spikes_Nn.split([self.n_e, self.n_i], dim=1)
         senders = {"input": state.before_NC, "e": before_e, "i": before_i}
         inflow = {kind: self.projection(kind)(senders[kind.split("->")[0]]) for kind in KINDS}
-        current_Nn = torch.cat([inflow["input->e"] + inflow["e->e"] + inflow["i->e"], inflow["input->i"] + inflow["e->i"] + inflow["i->i"]], 1)
+        current_Nn = torch.cat(
+            [inflow["input->e"] + inflow["e->e"] + inflow["i->e"], inflow["input->i"] + inflow["e->i"] + inflow["i->i"]], 1
+        )
         free = state.wait_Nn <= 0
         v_Nn = torch.where(free, state.v_Nn * self.neurons.fade + current_Nn, 0.0)
         fired = v_Nn >= self.theta

@@ -56,9 +56,37 @@ def _pair(weight, mask, post, pre, y, x, rule):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True)
+def _wrong(weight, mask):  # type: ignore[no-untyped-def]
+    """Magnitudes that are negative, or not 0 where there is no synapse."""
+    count = 0
+    for q in range(weight.shape[0]):
+        for p in range(weight.shape[1]):
+            if weight[q, p] < 0 or (weight[q, p] != 0 and not mask[q, p]):
+                count += 1
+    return count
+
+
+@numba.njit(nogil=True)
 def run(  # type: ignore[no-untyped-def]
-    x_TC, before_C, spikes_n, v_n, theta_n, into_nC, own_nn, mask_into_nC, mask_own_nn, e, fade, reset_wait, wait_n, traces,
-    pair_in, pair_own, inhibition, threshold, every
+    x_TC,
+    before_C,
+    spikes_n,
+    v_n,
+    theta_n,
+    into_nC,
+    own_nn,
+    mask_into_nC,
+    mask_own_nn,
+    e,
+    fade,
+    reset_wait,
+    wait_n,
+    traces,
+    pair_in,
+    pair_own,
+    inhibition,
+    threshold,
+    every,
 ) -> Any:
     """Run all steps; state and magnitudes are changed in place.
 
@@ -68,16 +96,17 @@ def run(  # type: ignore[no-untyped-def]
         into_nC, own_nn: magnitudes from below and within; masks likewise. e: excitatory neurons.
         fade: of the potential. reset_wait: refractory steps.
         traces: (x of C, y of e for `pair_in`; x, y of e for `pair_own`; x of i, y of e for `inhibition`).
-        every: steps between two looks at the sum of inhibition onto excitatory neurons.
+        every: steps between two looks: the sum of the magnitudes of inhibition onto excitatory neurons, and how many magnitudes anywhere
+            are negative or lie outside their mask.
 
     Returns:
         uint8 spikes [T, n]; excitatory (from below and within) and inhibitory current that excitatory neurons got, each step's mean [T, 2];
-        the looks [T // every].
+        the looks [T // every, 2].
     """
     steps, n = len(x_TC), len(v_n)
     out_Tn = np.zeros((steps, n), np.uint8)
     current_T2 = np.zeros((steps, 2))
-    looks = np.zeros(steps // every)
+    looks = np.zeros((steps // every, 2))
     xi_C, yi_e, xo_e, yo_e, xh_i, yh_e = traces
     plus, minus = np.zeros(n), np.zeros(n)
     for t in range(steps):
@@ -141,5 +170,6 @@ def run(  # type: ignore[no-untyped-def]
             xh_i += spikes_n[e:]
             yh_e += spikes_n[:e]
         if (t + 1) % every == 0:
-            looks[t // every] = own_nn[:e, e:].sum()
+            looks[t // every, 0] = own_nn[:e, e:].sum()
+            looks[t // every, 1] = _wrong(into_nC, mask_into_nC) + _wrong(own_nn, mask_own_nn)
     return out_Tn, current_T2, looks

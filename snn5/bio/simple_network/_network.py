@@ -21,12 +21,14 @@ class Trace(NamedTuple):
 
     Attributes:
         spikes_Tn: uint8. current_T2: mean excitatory and inhibitory current into excitatory neurons, each step.
-        inhibition: sum of the magnitudes onto excitatory neurons, every `every` steps.
+        inhibition: sum of its magnitudes onto excitatory neurons, every `every` steps. violations: of Dale's law and of the wiring, then:
+            magnitudes that are negative or lie where there is no synapse.
     """
 
     spikes_Tn: Tensor
     current_T2: Tensor
     inhibition: Tensor
+    violations: Tensor
 
 
 class BioSNN(nn.Module):
@@ -157,7 +159,7 @@ def _simulate(layer: Layer, x_TC: Tensor, every: int, learns: bool) -> Trace:
         layer.projection(f"input->{target}").magnitude.copy_(torch.from_numpy(into[rows]))
         layer.projection(f"e->{target}").magnitude.copy_(torch.from_numpy(own[rows, :e]))
         layer.projection(f"i->{target}").magnitude.copy_(torch.from_numpy(own[rows, e:]))
-    return Trace(torch.from_numpy(spikes_Tn), torch.from_numpy(current_T2), torch.from_numpy(looks))
+    return Trace(torch.from_numpy(spikes_Tn), torch.from_numpy(current_T2), *torch.from_numpy(looks).unbind(1))
 
 
 def _pair(layer: Layer, rule: Rule | None) -> Pair:
@@ -165,7 +167,9 @@ def _pair(layer: Layer, rule: Rule | None) -> Pair:
         return Pair()
     bounds = rule.bounds
     if not isinstance(rule, PairSTDP) or not (isinstance(bounds, Hard) or (isinstance(bounds, Soft) and bounds.power == 1)):
-        raise UserError(f"{layer.name}: compiled runs know PairSTDP with hard bounds or soft ones of power 1, not {rule}; call the network itself")
+        raise UserError(
+            f"{layer.name}: compiled runs know PairSTDP with hard bounds or soft ones of power 1, not {rule}; call the network itself"
+        )
     fades = (float(np.exp(-rule.dt_ms / tau)) for tau in (rule.tau_plus_ms, rule.tau_minus_ms))
     return Pair(rule.a_plus, rule.a_minus, *fades, bounds.maximum, float(isinstance(bounds, Soft)))
 

@@ -1,10 +1,10 @@
-"""P8: the liquid state machine, and how reproducible learning is."""
+"""P8: the liquid state machine, balance under Dale's law, and how reproducible learning is."""
 
 from snn5.report._parts import Part
 from snn5.report._results import Results
-from snn5.report.sections import _liquid, _reproducibility, _seeds
+from snn5.report.sections import _dale, _liquid, _reproducibility, _seeds
 
 
 def parts(results: Results) -> list[Part]:
-    """P8.1, then P8.4."""
-    return [*_liquid.parts(results), *_reproducibility.parts(results), *_seeds.parts(results)]
+    """P8.1 to P8.4."""
+    return [*_liquid.parts(results), *_dale.parts(results), *_reproducibility.parts(results), *_seeds.parts(results)]
