@@ -251,3 +251,38 @@ class Local:
             raise UserError(f"seeds={self.seeds}; need at least two seeds (a spread is reported), all different, none negative")
         if self.spikes > self.neurons * self.time_steps:
             raise UserError(f"spikes={self.spikes} per sample; {self.neurons} neurons fire at most {self.neurons * self.time_steps} times")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dale:
+    """P8.2: a layer of excitatory and inhibitory neurons; times in steps of 1 ms."""
+
+    seeds: list[int] = field(default_factory=lambda: [0, 1, 2, 3, 4])
+    steps: int = setting(20000, low=100, high=10**8)  # with the first input rate, and as many with twice that
+    n_e: int = setting(80, low=2, high=10000)
+    n_i: int = setting(20, low=1, high=10000)
+    inputs: int = setting(100, low=1, high=100000)
+    input_rate_per_ms: float = setting(0.01, low=1e-6, high=0.5)
+    density: float = setting(0.2, low=0.001, high=1.0)
+    # Thresholds per spike: input->e, input->i, e->e, e->i, i->e, i->i.
+    strengths: list[float] = field(default_factory=lambda: [0.25, 0.25, 0.05, 0.15, 0.05, 0.05])
+    rate_per_ms: float = setting(0.01, low=1e-6, high=1.0)  # what inhibition holds excitatory neurons at
+    inhibitory_eta: float = setting(2e-3, low=0.0, high=1.0)
+    inhibitory_max: float = setting(2.0, low=0.001, high=1000.0)
+    a_plus: float = setting(1e-3, low=0.0, high=1.0)  # pair STDP, input->e and e->e
+    a_minus: float = setting(1.2e-3, low=0.0, high=1.0)
+    digit_steps: int = setting(60, low=2, high=10000)  # an image is shown for
+    stream_steps: int = setting(20, low=1, high=10000)  # while the network learns, the first of them
+    digit_rate: float = setting(0.2, low=0.001, high=1.0)  # spikes per step of a white pixel
+    ratio_limit: float = setting(1.15, low=0.0, high=100.0)  # rate after the doubled input over before, with inhibitory STDP: at most
+    frozen_ratio: float = setting(1.8, low=0.0, high=100.0)  # without any learning: at least
+
+    def __post_init__(self) -> None:
+        if len(self.strengths) != 6 or not all(0 <= s < math.inf for s in self.strengths):
+            raise UserError(f"strengths={self.strengths}; need six values, none negative: input->e, input->i, e->e, e->i, i->e, i->i")
+        if self.steps % 50:
+            raise UserError(f"steps={self.steps}; need a multiple of 50")
+        if self.stream_steps > self.digit_steps:
+            raise UserError(f"stream_steps={self.stream_steps} exceed digit_steps={self.digit_steps}; lower them")
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
+            raise UserError(f"seeds={self.seeds}; need at least one seed, all different, none negative")

@@ -12,6 +12,7 @@ from snn5._sections import (
     Cochlea,
     Coding,
     Cutoff,
+    Dale,
     Data,
     Datasets,
     Folder,
@@ -34,6 +35,7 @@ __all__ = [
     "Config",
     "Contrast",
     "Cutoff",
+    "Dale",
     "Data",
     "Datasets",
     "Folder",
@@ -202,6 +204,7 @@ class Config:
     p5: Cutoff
     p6: Integration
     p8: Liquid
+    p8_dale: Dale
     p8_reproducibility: Reproducibility
     p8_local: Local
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from snn5.report._results import Results
 from snn5.report._tasks import Task
-from snn5.report._text import accuracy, decimal, fraction, seeds, signed, whole, with_unit
+from snn5.report._text import accuracy, decimal, fraction, seeds, signed, spread, whole, with_unit
 
 
 def evidence(task: Task, results: Results) -> str:
@@ -146,9 +146,27 @@ def _liquid(r: Results) -> str:
     return f"digits as events {events}{more}"
 
 
-def _determinism(r: Results) -> str:
-    same = r.number("p8_lsm", "verdict/deterministic")
-    return f"same seed, other batches: {'the same' if same else 'different'} spikes, states, read-out and predictions"
+def _balance(r: Results) -> str:
+    ratio, control = (r.value("p8_dale", "rate_ratio", f"{name}/") for name in ("istdp", "frozen"))
+    broken = r.number("p8_dale", "istdp/dale/violations")
+    if ratio is None or control is None:
+        return ""
+    text = (
+        f"a doubled input changes the rate to {spread(ratio)} of what it was, {spread(control)} where nothing learns ({seeds(ratio.seeds)})"
+    )
+    return text if broken is None else f"{text}; {broken:.0f} weights against Dale's law"
+
+
+def _reproducible(r: Results) -> str:
+    found = []
+    for track, title in (("bio", "liquid"), ("sg", "gradients")):
+        value, n = r.value("p8_reproducibility", "test/acc", f"{track}/"), r.number("p8_reproducibility", f"{track}/n_test")
+        good, asked, same = (r.number("p8_reproducibility", f"{track}/{name}") for name in ("r1/successes", "target", "r0/bits"))
+        if value is not None and good is not None and asked is not None:
+            bits = "the same bits" if same else "other bits"
+            size = None if n is None else int(n)
+            found.append(f"{title}: {good:.0f} of {value.seeds} seeds reach {100 * asked:.0f} %, {accuracy(value, size)}, {bits} again")
+    return "; ".join(found)
 
 
 _LINES: dict[str, Callable[[Results], str]] = {
@@ -169,5 +187,6 @@ _LINES: dict[str, Callable[[Results], str]] = {
     "P7.2": _data,
     "P7.3": _benchmark,
     "P8.1": _liquid,
-    "P8.4": _determinism,
+    "P8.2": _balance,
+    "P8.4": _reproducible,
 }

@@ -33,6 +33,7 @@ STAGES = (
     "p6_integrate@events",
     "p7_benchmark",
     "p8_lsm",
+    "p8_dale",
     "p8_reproducibility",
     "p8_local",
 )

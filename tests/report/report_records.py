@@ -71,6 +71,8 @@ def _all() -> dict[str, Record]:
         "p7_benchmark": _benchmark(),
         "p8_lsm": _liquid(),
         "p8_local": _local(),
+        "p8_dale": _dale(),
+        "p8_reproducibility": reproducibility(),
     }
 
 
@@ -314,4 +316,40 @@ def _local() -> Record:
     runs["stdp-seed0"].details["fields"] = {"side": 2, "weights": fields}
     summary |= {"compare/acc_over_no_stdp": 0.36, "compare/acc_over_no_stdp_ci95": 0.02}
     claims = [{"name": "accuracy", "claim": "accuracy by local rules alone", "measured": 0.96, "limit": 0.9, "at_least": True, "met": True}]
+    return Record(summary=summary, runs=runs, details={"claims": claims, "n_test": 450})
+
+
+def reproducibility(*, seeds: int = 4, successes: int = 4, proved: float = 0.47) -> Record:
+    """P8.4 of both tracks; the liquid's spread is that of its wiring."""
+    summary: dict[str, float] = {}
+    for track, accuracy, asked in (("bio", 0.95, 0.9), ("sg", 0.98, 0.95)):
+        for prefix in (f"{track}/", f"{track}/codes/ttfs/"):
+            figures = {"n_seeds": seeds, "n_test": 450, "test/acc": accuracy, "test/acc_sd": 0.008, "test/acc_min": 0.94}
+            figures |= {"r1/successes": successes, "r1/observed": successes / seeds, "r1/proved": proved}
+            figures |= {"r2/steadiness": 1 - 0.008 / accuracy, "r3/agreement": 0.94, "r3/kappa": 0.93}
+            summary |= {prefix + name: float(value) for name, value in figures.items()}
+        summary |= {f"{track}/target": asked, f"{track}/r0/bits": 1.0}
+    for cell, sd in (("init", 0.008), ("noise", 0.003), ("order", 0.001), ("init+noise+order", 0.009)):
+        summary[f"bio/sources/{cell}/sd"] = sd
+    claims = [{"name": "bio_bits", "claim": "bio: equal runs", "measured": 5.0, "limit": 5.0, "at_least": True, "met": True}]
+    runs = {
+        f"bio-seeds-seed{s}": Run(params={"seed": s, "track": "bio", "group": "seeds"}, metrics={"test/acc": 0.95}) for s in range(seeds)
+    }
+    runs |= {f"bio-sources-init-run{k}": Run(params={"track": "bio", "group": "sources/init"}) for k in range(3)}
+    return Record(summary=summary, runs=runs, details={"claims": claims, "n_test": 450})
+
+
+def _dale() -> Record:
+    runs, summary = {}, {}
+    for name, ratio, rate in (("istdp", 1.05, 0.011), ("frozen", 2.4, 0.03), ("stdp", 2.3, 0.03), ("e_only", 2.0, 0.05)):
+        own = {}
+        for seed in SEEDS:
+            metrics = {"rate_ratio": ratio + SHIFT[seed], "rate_ratio_frozen_then": 2.5, "steady/rate_e": rate, "steady/cv_isi": 0.8}
+            metrics |= {"steady/correlation": 0.02, "doubled/net_current": 0.1, "dale/violations": 0.0, "test/acc": 0.8}
+            curves = {"rate_e": [(0, rate), (1000, rate), (2000, rate * ratio), (3000, rate * ratio)]}
+            own[f"{name}-seed{seed}"] = Run(params={"seed": seed, "group": name}, metrics=metrics, curves=curves, details={"n_test": 450})
+        runs |= own
+        summary |= summarise(own.values(), prefix=f"{name}/")
+    runs["istdp-seed0"].details["raster"] = {"points": [[0, 3], [1, 5], [81, 9]], "n_e": 80}
+    claims = [{"name": "dale", "claim": "weights against Dale's law", "measured": 0.0, "limit": 0.0, "at_least": False, "met": True}]
     return Record(summary=summary, runs=runs, details={"claims": claims, "n_test": 450})

@@ -172,10 +172,25 @@ def test_liquid_against_the_plain_input() -> None:
 
 
 def test_seeds_that_reach_the_accuracy() -> None:
-    rows = {row[0]: row for row in table("Reproducibility so far", 8).rows}
+    rows = {row[0]: row for row in table("Seeds of the other stages", 8).rows}
     assert rows["liquid, events (P8.1)"][3:5] == ["4 of 5", "34"]  # B(0.05; 4, 2) = 0.343
     assert rows["SEW-ResNet, frames (P1.1)"][3] == "2 of 3"  # 0.96, 0.97, 0.98 against 0.97
     assert rows["SEW-ResNet, events (P1.1)"][4] == "37"  # 0.05 ** (1 / 3)
+
+
+def test_balance_is_kept_by_learning_on() -> None:
+    text = reading("dale", 8)
+    assert "to 1.05 of what it was where inhibition learns, to 2.40 where nothing does" in text and "2.50 times the rate" in text
+    assert "2 excitatory and 1 inhibitory spikes" in reading("dale_raster", 8)
+    rows = table("Stability of each variant", 8).rows
+    assert [row[0] for row in rows] == ["inhibition learns", "only excitation learns", "nothing learns", "no inhibition"]
+
+
+def test_reproducibility_names_the_largest_source() -> None:
+    assert "weights alone spread it most: sd 0.8 points, 0.9 where all vary (3 trainings each)" in reading("spread_bio", 8)
+    rows = table("How reproducible learning is", 8).rows
+    assert [row[1] for row in rows] == ["Poisson spikes", "one first spike"] * 2
+    assert rows[0][3:8] == ["90", "4 of 4", "47", "0.992", "94.0"]
 
 
 def test_layers_stand_from_input_to_output() -> None:

@@ -50,7 +50,8 @@ def decompose(accuracies: Mapping[str, Sequence[float]]) -> dict[str, float]:
     if sorted(accuracies) != sorted(names) or any(len(values) < 2 for values in accuracies.values()):
         raise UserError(f"cells {sorted(accuracies)}; need two runs or more in each of {sorted(names)}")
     spread = {name: mean_sd(values)[1] for name, values in accuracies.items()}
-    variance: dict[frozenset[str], float] = {frozenset(): 0.0} | {frozenset(name.split("+")): sd**2 for name, sd in spread.items()}
+    variance: dict[frozenset[str], float] = {frozenset(): 0.0}
+    variance |= {frozenset(name.split("+")): sd**2 for name, sd in spread.items()}
     whole = variance[frozenset(SOURCES)]
     found = {f"{name}/sd": sd for name, sd in spread.items()}
     for source in SOURCES:
