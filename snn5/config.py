@@ -6,11 +6,25 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from snn5._sections import Camera, Coding, Cutoff, Data, Datasets, Integration, Liquid, Sparsity, Tuning, repeated
+from snn5._sections import Camera, Coding, Cutoff, Data, Datasets, Integration, Liquid, Pruning, Sparsity, Tuning, repeated
 from snn5._settings import parse, read_yaml, setting
 from snn5.errors import UserError, unknown
 
-__all__ = ["Camera", "Coding", "Config", "Contrast", "Cutoff", "Data", "Datasets", "Integration", "Liquid", "Sparsity", "Train", "Tuning"]
+__all__ = [
+    "Camera",
+    "Coding",
+    "Config",
+    "Contrast",
+    "Cutoff",
+    "Data",
+    "Datasets",
+    "Integration",
+    "Liquid",
+    "Pruning",
+    "Sparsity",
+    "Train",
+    "Tuning",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,6 +146,7 @@ class Config:
     p2_coding: Coding
     p3: Tuning
     p4: Sparsity
+    p4_prune: Pruning
     p5: Cutoff
     p6: Integration
     p8: Liquid

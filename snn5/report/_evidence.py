@@ -77,6 +77,14 @@ def _sparsity(r: Results) -> str:
     return f"{decimal(ratio)} of the SynOps at {accuracy(found, r.samples('p4_sparsify'))}"
 
 
+def _pruning(r: Results) -> str:
+    chosen, change = (r.number("p4_prune", key) or 0.0 for key in ("chosen_sparsity", "prune/acc_change"))
+    rival = r.value("p4_prune", "test/acc", f"magnitude-{chosen:g}/")
+    found = accuracy(r.value("p4_prune", "test/acc"), r.samples("p4_prune"))
+    against = "" if rival is None else f"; magnitude pruning {with_unit(rival)}"
+    return f"{100 * chosen:g} % of the weights gone without training: {found}, {signed(100 * change)} points{against}"
+
+
 def _cutoff(r: Results) -> str:
     fewer, change = (r.number("p5_cutoff", f"cutoff/{key}") or 0.0 for key in ("fewer_steps", "acc_change"))
     found = accuracy(r.value("p5_cutoff", "test/acc"), r.samples("p5_cutoff"))
@@ -141,6 +149,7 @@ _LINES: dict[str, Callable[[Results], str]] = {
     "P2.3": _coding,
     "P3.1": _tuning,
     "P4.1": _sparsity,
+    "P4.3": _pruning,
     "P5.1": _cutoff,
     "P6.1": _integration,
     "P6.2": _efficiency,

@@ -26,6 +26,7 @@ STAGES = (
     "p2_coding",
     "p3_tune",
     "p4_sparsify",
+    "p4_prune",
     "p5_cutoff",
     "p6_integrate",
     "p7_benchmark",

@@ -1,17 +1,21 @@
-"""P4.1: accuracy against synaptic operations as the penalty grows."""
+"""P4.1: accuracy against synaptic operations as the penalty grows; P4.3 (`_pruning`)."""
 
 from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results
 from snn5.report._style import ACCENT, GREY, INK, canvas
 from snn5.report._text import decimal, percent, spread, with_unit
+from snn5.report.sections import _pruning
 
 STAGE, ACCURACY = "p4_sparsify", "test/acc_last"
 
 
 def parts(results: Results) -> list[Part]:
-    """The table of strengths and the trade-off."""
-    record = results.get(STAGE)
-    if record is None:
+    """The table of strengths and the trade-off, then what pruning does."""
+    return [*_sweep(results), *_pruning.parts(results)]
+
+
+def _sweep(results: Results) -> list[Part]:
+    if results.get(STAGE) is None:
         return [Missing(title="The sparsity sweep", reason=f"{STAGE} has not run")]
     strengths = sorted({float(run.params["strength"]) for _, run in results.runs(STAGE)})
     chosen = results.number(STAGE, "chosen_strength")
