@@ -165,6 +165,18 @@ class Quantisation:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Pruning:
+    """P4.3: one-shot pruning; the largest sparsity that stays within p4.max_accuracy_loss on validation is chosen."""
+
+    sparsities: list[float] = field(default_factory=lambda: [0.75, 0.85, 0.9])  # shares of zero weights
+    samples_per_class: int = setting(10, low=1, high=100000)  # training samples that calibrate it
+
+    def __post_init__(self) -> None:
+        if not self.sparsities or not all(0 < s < 1 for s in self.sparsities) or repeated(self.sparsities):
+            raise UserError(f"sparsities={self.sparsities}; need at least one value, each above 0 and below 1, all different")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Cutoff:
     """P5.1: leave the time loop as soon as the answer is clear."""
 

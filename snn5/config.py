@@ -19,6 +19,7 @@ from snn5._sections import (
     Integration,
     Liquid,
     Local,
+    Pruning,
     Quantisation,
     Sparsity,
     Tuning,
@@ -41,6 +42,7 @@ __all__ = [
     "Folder",
     "Integration",
     "Liquid",
+    "Pruning",
     "Quantisation",
     "Reproducibility",
     "Local",
@@ -200,6 +202,7 @@ class Config:
     p2_coding: Coding
     p3: Tuning
     p4: Sparsity
+    p4_prune: Pruning
     p4_quantize: Quantisation
     p5: Cutoff
     p6: Integration

@@ -84,6 +84,14 @@ def _quantisation(r: Results) -> str:
     return f"{whole(bits)} bit weights, {fraction(ratio)} of the bytes: {found}, {signed(change)} points to float"
 
 
+def _pruning(r: Results) -> str:
+    chosen, change = (r.number("p4_prune", key) or 0.0 for key in ("chosen_sparsity", "prune/acc_change"))
+    rival = r.value("p4_prune", "test/acc", f"magnitude-{chosen:g}/")
+    found = accuracy(r.value("p4_prune", "test/acc"), r.samples("p4_prune"))
+    against = "" if rival is None else f"; magnitude pruning {with_unit(rival)}"
+    return f"{100 * chosen:g} % of the weights gone without training: {found}, {signed(100 * change)} points{against}"
+
+
 def _cutoff(r: Results) -> str:
     said = []
     for slot in ("events", "frames"):
@@ -180,6 +188,7 @@ _LINES: dict[str, Callable[[Results], str]] = {
     "P3.1": _tuning,
     "P4.1": _sparsity,
     "P4.2": _quantisation,
+    "P4.3": _pruning,
     "P5.1": _cutoff,
     "P6.1": _integration,
     "P6.2": _efficiency,

@@ -26,6 +26,7 @@ STAGES = (
     "p2_coding",
     "p3_tune",
     "p4_sparsify",
+    "p4_prune",
     "p4_quantize",
     "p5_cutoff@frames",
     "p5_cutoff@events",

@@ -108,7 +108,13 @@ TASKS = (
         stage="p4_quantize",
         metric="compare/acc_loss",
     ),
-    Task(id="P4.3", title="One-shot pruning: SBC", title_ja="ワンショット・プルーニング"),
+    Task(
+        id="P4.3",
+        title="One-shot pruning: SBC",
+        title_ja="ワンショット・プルーニング",
+        stage="p4_prune",
+        metric="prune/nnz_ratio",
+    ),
     Task(
         id="P5.1",
         title="Early exit: SNN Cutoff",

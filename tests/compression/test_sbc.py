@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 
 import pytest
 import torch
@@ -75,10 +76,9 @@ SPARSITIES = (0.5, 0.75, 0.9)
 
 @pytest.fixture(scope="module")
 def made(start: Checkpoint, few: Samples) -> dict[str, list[Checkpoint]]:
-    return {
-        method: [one for one, _ in prune_many(start, few, sparsities=SPARSITIES, method=method)]
-        for method in ("sbc", "sbc_sequential", "magnitude")
-    }
+    variants = list(product(("sbc", "sbc_sequential", "magnitude"), SPARSITIES))
+    found = dict(zip(variants, prune_many(start, few, variants), strict=True))
+    return {method: [found[method, sparsity][0] for sparsity in SPARSITIES] for method, _ in variants}
 
 
 # --- what it is for

@@ -63,6 +63,7 @@ def _all() -> dict[str, Record]:
         "p2_coding": _coding(),
         "p3_tune": _tuning(),
         "p4_sparsify": _sparsity(),
+        "p4_prune": pruning(),
         "p4_quantize": _quantisation(),
         "p5_cutoff@frames": _cutoff(),
         "p5_cutoff@events": _cutoff(),
@@ -203,6 +204,32 @@ def _sparsity() -> Record:
         runs |= own
         summary |= summarise(own.values(), prefix=f"strength{strength:g}/")
     return Record(summary=summary | summarise(own.values()) | {"cost/synops_ratio": 0.5}, runs=runs)
+
+
+def pruning(within: float = 1.0) -> Record:
+    """Two sparsities, three methods; 0.75 is chosen: 1 point lost and 0.4 of the operations left; magnitude has 80 % there."""
+    runs, summary = {}, {"chosen_sparsity": 0.75, "sparsities_within_limit": within}
+    figures = {
+        ("dense", 0.0): (0.98, None),
+        ("sbc_sequential", 0.75): (0.97, 0.25),
+        ("sbc_sequential", 0.9): (0.96, 0.4),
+        ("sbc", 0.75): (0.97, 0.26),
+        ("sbc", 0.9): (0.95, 0.41),
+        ("magnitude", 0.75): (0.8, 0.4),
+        ("magnitude", 0.9): (0.2, 0.7),
+    }
+    for (method, sparsity), (accuracy, distance) in figures.items():
+        own = {}
+        for seed in SEEDS:
+            metrics = {"val/acc": accuracy, "test/acc": accuracy + SHIFT[seed], "model/params_nnz": 2000.0, "cost/synops": 2e5}
+            if distance is not None:
+                metrics |= {"prune/distance": distance, "prune/sparsity": sparsity}
+            params = {"seed": seed, "method": method, "sparsity": sparsity, "n_test": 450, "n_calibration": 100}
+            own[f"{method}-{sparsity:g}-seed{seed}"] = Run(params=params, metrics=metrics)
+        runs |= own
+        summary |= summarise(own.values(), prefix=f"{method}-{sparsity:g}/")
+    summary |= summarise(runs[f"sbc_sequential-0.75-seed{seed}"] for seed in SEEDS)
+    return Record(summary=summary | {"prune/synops_ratio": 0.4, "prune/nnz_ratio": 0.25, "prune/acc_change": -0.01}, runs=runs)
 
 
 def _quantisation() -> Record:

@@ -219,3 +219,20 @@ def test_local_rules_say_what_each_is_worth() -> None:
     assert [row[0] for row in found.rows] == ["STDP and homeostasis", "without STDP", "without homeostasis"]
     assert [row[2] for row in found.rows] == ["–", "36.0 ± 2.0", "–"]
     assert "Test accuracy 96.0 ± 0.0 % (n = 450, 10 seeds)" in reading("local_fields", 8)
+
+
+def test_pruning_tells_the_price_and_marks_the_choice() -> None:
+    assert (
+        reading("pruning", 4) == "With 75 % of the weights gone, test accuracy goes from 98.0 ± 1.0 % to 97.0 ± 1.0 % (−1.0 points), "
+        "with magnitude pruning to 80.0 ± 1.0 %; 0.40 of the operations are left."
+    )
+    found = table("One-shot pruning, without training", 4)
+    assert found.marked is not None and list(found.rows[found.marked])[:2] == ["SBC, layers in sequence", "75"]
+    own = ["SBC, layers in sequence", "SBC, layers apart", "magnitude"]
+    assert [row[0] for row in found.rows] == ["not pruned", *(title for title in own for _ in range(2))]
+    assert "the same 100 training samples" in found.note and "Marked: the largest sparsity that stays within" in found.note
+
+
+def test_pruning_says_when_no_sparsity_is_within_the_limit() -> None:
+    none = report_records.results(p4_prune=report_records.pruning(within=0.0))
+    assert "Marked: the smallest sparsity, as none stays within" in table("One-shot pruning, without training", 4, none).note

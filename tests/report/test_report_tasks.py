@@ -44,6 +44,10 @@ def test_a_task_needs_its_figure(task: object) -> None:
         ("P3.1", "of 2 trials 1 ran to the end"),
         ("P4.1", "0.50 of the SynOps at 97.0 ± 1.0 %"),
         ("P4.2", "2 bit weights, 1/16.0 of the bytes: 97.5 ± 1.0 % (n = 450, 3 seeds), −0.5 points to float"),
+        (
+            "P4.3",
+            "75 % of the weights gone without training: 97.0 ± 1.0 % (n = 450, 3 seeds), −1.0 points; magnitude pruning 80.0 ± 1.0 %",
+        ),
         ("P5.1", "2.00× fewer steps; 97.0 ± 1.0 % (n = 450, 3 seeds), −0.2 points"),
         ("P6.2", "of the dense ANN's arithmetic energy: frames 1/10.0 (1.00× of one that skips zeros); events 1/10.0"),
         ("P7.1", "by 0 in 24 comparisons"),
