@@ -29,7 +29,8 @@ class Binning:
 
     by: str = setting("time", among=("time", "count"))  # slices of equal length, or of an equal number of events
     size: int = setting(0, low=0)  # microseconds or events in each; 0 divides every recording in T, whatever its length
-    pixels: int = setting(1, low=1, high=64)  # so many pixels each way are counted as one
+    pixels: int = setting(1, low=1, high=64)  # so many pixels each way (or channels of a sound) are counted as one
+    columns: int = setting(0, low=0, high=1000)  # of a sound: each of the T steps holds so many slices side by side; 0: as it has rows
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +54,6 @@ class Cochlea:
     low_hz: float = setting(80.0, low=20.0, high=20000.0)  # centre of the lowest channel
     high_hz: float = setting(7000.0, low=20.0, high=20000.0)  # and of the highest
     duration_ms: float = setting(1000.0, low=10.0, high=60000.0)  # what of a recording is looked at, from its start
-    columns: int = setting(1, low=1, high=1000)  # each of the T steps holds so many time bins side by side
     gain: float = setting(400.0, low=0.001, high=1e6)  # thresholds per second, of a channel at the recording's loudest
     floor_db: float = setting(50.0, low=1.0, high=120.0)  # so far below the loudest lies silence
 

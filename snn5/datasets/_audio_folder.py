@@ -60,25 +60,26 @@ def read_heidelberg(request: Request) -> Source:
 def _source(
     request: Request, paths: list[Path], names: Sequence[str], y_N: np.ndarray, test_N: np.ndarray | None, state: object, **more: Any
 ) -> Source:
-    settings = request.cochlea
+    settings, columns = request.cochlea, request.binning.columns or request.cochlea.channels
     return Source(
         names=names,
         y_N=y_N,
         test_N=test_N,
-        shape=(request.time_steps, 1, settings.channels, settings.columns),
-        read=_reader(paths, request),
-        stamp=stamp(paths, (request.time_steps, settings, state)),
-        info={"cochlea": asdict(settings), "frames": "time", "channels": ["spikes"]},
+        shape=(request.time_steps, 1, settings.channels, columns),
+        read=_reader(paths, request, columns),
+        stamp=stamp(paths, (request.time_steps, request.binning, settings, state)),
+        info={"cochlea": asdict(settings), "frames": "time", "columns": columns, "channels": ["spikes"]},
         root=request.root,
+        square=columns > 1,
         **more,
     )
 
 
-def _reader(paths: list[Path], request: Request) -> Callable[[int], tuple[np.ndarray, int]]:
+def _reader(paths: list[Path], request: Request, columns: int) -> Callable[[int], tuple[np.ndarray, int]]:
     def read(i: int) -> tuple[np.ndarray, int]:
         samples, rate_hz = read_audio(paths[i])
         try:
-            return spike_frames(cochlea(samples, rate_hz, request.cochlea), request.time_steps, request.cochlea.columns), 0
+            return spike_frames(cochlea(samples, rate_hz, request.cochlea), request.time_steps, columns), 0
         except UserError as error:
             raise UserError(f"{paths[i]}: {error}") from error
 

@@ -114,7 +114,7 @@ def spike_frames(spikes_CS: np.ndarray, time_steps: int, columns: int) -> np.nda
     bins = time_steps * columns
     if bins > steps:
         raise UserError(
-            f"time_steps={time_steps} times cochlea.columns={columns} are more bins than the {steps} steps of 1 ms; lower one of them"
+            f"time_steps={time_steps} times binning.columns={columns} are more bins than the {steps} steps of 1 ms; lower one of them"
         )
     counts_CB = np.add.reduceat(spikes_CS, -(-np.arange(bins) * steps // bins), axis=1, dtype=np.int64)
     counts_CTW = np.minimum(counts_CB, 255).astype(np.uint8).reshape(channels, time_steps, columns)

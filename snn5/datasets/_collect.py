@@ -21,7 +21,7 @@ class _Memory:
 
     def __init__(self, source: Source) -> None:
         self.notes: list[dict[str, Any]] = []
-        self.x_NTCHW = np.empty((len(source.names), *source.shape), np.uint8)
+        self.x_NTCHW = np.empty((len(source.names), *_final(source)), np.uint8)
         self.kept = 0
 
     def add(self, note: dict[str, Any], frames: np.ndarray | None) -> None:
@@ -42,9 +42,9 @@ class _Files:
 
     def __init__(self, source: Source, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.x, self.lines, self.shape = folder / "samples.u8", folder / "notes.jsonl", source.shape
+        self.x, self.lines, self.shape = folder / "samples.u8", folder / "notes.jsonl", _final(source)
         self.notes = _notes(self.lines)
-        size, kept = prod(source.shape), sum("sha256" in note for note in self.notes)
+        size, kept = prod(self.shape), sum("sha256" in note for note in self.notes)
         if not self.x.is_file() or self.x.stat().st_size < kept * size:
             self.notes, kept = [], 0
         self.waiting: list[bytes] = []
@@ -88,6 +88,9 @@ def _notes(path: Path) -> list[dict[str, Any]]:
 def collect(source: Source, *, on_error: str = "stop", progress: Progress | None = None, scratch: Path | None = None) -> Samples:
     """Read all recordings of `source`.
 
+    Samples are square, as every network wants them (see `Source.square`): zeros follow the shorter side where they are not
+    (`info["padded_from"]` is [H, W]).
+
     Args:
         source: what to read.
         on_error: `stop` at the first empty or damaged recording, or `skip` it; its name and what is wrong go into `info["skipped"]`.
@@ -124,7 +127,12 @@ def collect(source: Source, *, on_error: str = "stop", progress: Progress | None
         x_TNCHW=store.samples().transpose(1, 0, 2, 3, 4),
         y_N=source.y_N[kept_N],
         scale=source.scale,
-        info={**source.info, "skipped": skipped, "events_left_out": sum(note.get("left_out", 0) for note in notes)},
+        info={
+            **source.info,
+            **({"padded_from": list(source.shape[2:])} if _final(source) != source.shape else {}),
+            "skipped": skipped,
+            "events_left_out": sum(note.get("left_out", 0) for note in notes),
+        },
         index_N=kept_N,
         first_N=first_N,
         keys_N=[notes[i]["key"] for i in kept_N] if source.digest is not None else None,
@@ -132,6 +140,13 @@ def collect(source: Source, *, on_error: str = "stop", progress: Progress | None
     )
     official = {name: marks[kept_N] for name in ("test_N", "val_N") if (marks := getattr(source, name)) is not None}
     return replace(made, **official)
+
+
+def _final(source: Source) -> tuple[int, int, int, int]:
+    """The shape of the samples as they are kept."""
+    steps, channels, height, width = source.shape
+    side = max(height, width)
+    return (steps, channels, side, side) if source.square else source.shape
 
 
 def _one(source: Source, i: int, on_error: str) -> tuple[dict[str, Any], np.ndarray | None]:
@@ -144,4 +159,7 @@ def _one(source: Source, i: int, on_error: str) -> tuple[dict[str, Any], np.ndar
         return {"skipped": str(error).replace(f"{source.root}/", "")}, None
     if frames.shape != source.shape or frames.dtype != np.uint8:
         raise ValueError(f"{source.names[i]}: {frames.dtype}{list(frames.shape)}, promised were uint8{list(source.shape)}")
+    height, width = _final(source)[2:]
+    if (height, width) != frames.shape[2:]:
+        frames = np.pad(frames, ((0, 0), (0, 0), (0, height - frames.shape[2]), (0, width - frames.shape[3])))
     return {"sha256": hashlib.sha256(np.ascontiguousarray(frames).data).hexdigest(), "key": key, "left_out": left_out}, frames

@@ -27,7 +27,13 @@ class Frames:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """(T, 2, ceil(H / pixels), ceil(W / pixels))."""
+        """(T, 2, ceil(H / pixels), ceil(W / pixels)).
+
+        Raises:
+            UserError: slices are to lie side by side, which only the one column of a sound's channels has room for.
+        """
+        if self.binning.columns:
+            raise UserError(f"binning.columns={self.binning.columns}; a camera's events fill their frames: set it to 0")
         height, width = (-(-side // self.binning.pixels) for side in self.sensor)
         return self.time_steps, 2, height, width
 

@@ -25,6 +25,7 @@ class Source:
         digest: sha256 (hex) of a recording's file, by which an undivided set is divided; None divides by position.
         classes: names, where the set brings its own.
         scale: the value that stands for 1.0. info: how samples are made; plain JSON values, no paths.
+        square: whether samples are filled up to squares, as networks want them; a bare list of channels is not.
         root: is taken out of messages before they go into a file.
     """
 
@@ -39,6 +40,7 @@ class Source:
     classes: tuple[str, ...] = ()
     scale: int = 1
     info: dict[str, Any] = field(default_factory=dict)
+    square: bool = True
     root: Path = field(default_factory=Path)
 
 

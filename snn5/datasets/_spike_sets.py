@@ -1,6 +1,7 @@
 """Spoken digits and commands as spikes of 700 channels, from their official HDF5 files: SHD and SSC."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,9 @@ def _files(name: str) -> str:
 
 
 def read_spikes(request: Request, name: str) -> Source:
-    """Counts uint8 [T, 1, 700, 1] of each sample, the channels as rows; times are seconds in the files.
+    """Counts uint8 [T, 1, ceil(700 / pixels), columns] of each sample, the channels as rows; times are seconds in the files.
+
+    A sample is cut into T columns slices, and each step takes `columns` of them, the earliest on the left.
 
     Raises:
         UserError: a file is missing, cut off or has not the official data sets, or a label is no class. Reading a sample: it has no spikes
@@ -42,25 +45,28 @@ def read_spikes(request: Request, name: str) -> Source:
     counts = [len(found) for found in labels]
     starts = np.cumsum([0, *counts])
     part_N = np.repeat(np.arange(len(paths)), counts)
-    frames = Frames(sensor=(CHANNELS, 1), time_steps=request.time_steps, binning=request.binning)
-    steps, _, height, width = frames.shape
+    height = -(-CHANNELS // request.binning.pixels)
+    columns = request.binning.columns or height
+    frames = Frames(sensor=(CHANNELS, 1), time_steps=request.time_steps * columns, binning=replace(request.binning, columns=0))
 
     def read(i: int) -> tuple[np.ndarray, int]:
         number = int(i - starts[part_N[i]])
         path = paths[part_N[i]]
         counts, left_out = frames.of(path, _sample(path, number))
-        return np.ascontiguousarray(counts[:, :1]), left_out
+        counts_TWC = counts[:, 0, :, 0].reshape(request.time_steps, columns, height)
+        return np.ascontiguousarray(counts_TWC.transpose(0, 2, 1)[:, None]), left_out
 
     return Source(
         names=[f"{name.upper()}/{paths[p].name}[{n}]" for p, count in enumerate(counts) for n in range(count)],
         y_N=np.concatenate(labels),
         test_N=part_N == len(paths) - 1,
         val_N=part_N == 1 if len(paths) == 3 else None,
-        shape=(steps, 1, height, width),
+        shape=(request.time_steps, 1, height, columns),
         read=read,
         stamp=stamp(paths, frames),
         classes=classes[0],
-        info={**frames.info, "channels": ["spikes"]},
+        square=columns > 1,
+        info={**frames.info, "columns": columns, "channels": ["spikes"]},
         root=request.root,
     )
 
@@ -89,7 +95,7 @@ def _labels(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
         lambda f: (np.asarray(f["labels"]), [k.decode() for k in f["extra/keys"][()]], (len(f["spikes/times"]), len(f["spikes/units"]))),
     )
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels) or set(sizes) != {len(labels)}:
-        raise damaged(path, f"{len(labels)} labels for {sizes[0]} and {sizes[1]} samples", "copy the file again")
+        raise damaged(path, f"{labels.size} labels for {sizes[0]} and {sizes[1]} samples", "copy the file again")
     if not 0 <= labels.min() <= labels.max() < len(keys):
         raise damaged(path, f"labels go from {labels.min()} to {labels.max()}, it names {len(keys)} classes", "copy the file again")
     return labels.astype(np.int64), tuple(keys)

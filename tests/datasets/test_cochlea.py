@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from snn5.config import Cochlea
+from snn5.config import Binning, Cochlea
 from snn5.datasets import cochlea, load
 from snn5.datasets._cochlea import MEMBRANE_MS, centres_hz, drive, spike_frames
 from snn5.datasets._root import configured_root
@@ -75,7 +75,7 @@ def test_frames_by_hand() -> None:
     assert spike_frames(spikes, 2, 2).tolist() == [[[[1, 1], [1, 1]]], [[[1, 0], [0, 1]]]]
     assert spike_frames(spikes, 2, 2).shape == (2, 1, 2, 2)
     assert spike_frames(spikes, 3, 1).sum() == 6
-    with pytest.raises(UserError, match=r"time_steps=4 times cochlea.columns=3 are more bins than the 10 steps"):
+    with pytest.raises(UserError, match=r"time_steps=4 times binning.columns=3 are more bins than the 10 steps"):
         spike_frames(spikes, 4, 3)
 
 
@@ -107,8 +107,10 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_heidelberg_layout_classes_and_speakers(root: Path) -> None:
-    splits = load("heidelberg_cochlea", root=root, time_steps=4, cochlea=Cochlea(channels=10, duration_ms=200.0, columns=5))
-    assert splits.train.x_TNCHW.shape[2:] == (1, 10, 5)
+    splits = load(
+        "heidelberg_cochlea", root=root, time_steps=4, cochlea=Cochlea(channels=10, duration_ms=200.0), binning=Binning(columns=5)
+    )
+    assert splits.train.x_TNCHW.shape[2:] == (1, 10, 10) and not splits.train.x_TNCHW[..., 5:].any()
     assert [len(s) for s in (splits.train, splits.val, splits.test)] == [20, 4, 12]
     assert splits.test.index_N.tolist() == list(range(24, 36)) and splits.train.info["official_test"] is True
     assert sorted(set(splits.test.y_N.tolist())) == [0, 7, 10, 17]

@@ -117,6 +117,14 @@ def test_a_sample_of_another_shape_is_our_own_mistake() -> None:
         collect(source(3, lambda i: np.zeros(1, np.uint8)))
 
 
+def test_samples_are_made_square(tmp_path: Path) -> None:
+    plain = collect(source(5, shape=(2, 1, 3, 5)))
+    assert plain.x_TNCHW.shape == (2, 5, 1, 5, 5) and plain.info["padded_from"] == [3, 5]
+    assert (plain.x_TNCHW[:, 4, :, :3] == np.random.default_rng(4).integers(0, 256, (2, 1, 3, 5))).all()
+    assert not plain.x_TNCHW[..., 3:, :].any()
+    assert (collect(source(5, shape=(2, 1, 3, 5)), scratch=tmp_path).x_TNCHW == plain.x_TNCHW).all()
+
+
 @pytest.mark.parametrize("text", ["plain", 'quote " and \\ and ü'])
 def test_the_streamed_file_is_the_one_that_safetensors_writes(text: str, tmp_path: Path) -> None:
     samples = collect(source(30))

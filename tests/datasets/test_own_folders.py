@@ -58,7 +58,7 @@ def read(root: Path, dataset: str, **more: Any) -> Splits:
 @EACH
 def test_an_undivided_folder_is_divided_by_content(dataset: str, tmp_path: Path) -> None:
     splits = read(fill(tmp_path / "a", dataset), dataset)
-    shape = {"event_folder": (2, 2, 40, 60), "image_folder": (1, 3, 9, 12), "audio_folder": (2, 1, 6, 1)}[dataset]
+    shape = {"event_folder": (2, 2, 60, 60), "image_folder": (1, 3, 12, 12), "audio_folder": (2, 1, 6, 6)}[dataset]  # padded
     for side, count in (("train", 9), ("val", 3), ("test", 6)):  # of six: round(1.5) = 2 to test, round(0.9) = 1 to validation
         split = getattr(splits, side)
         assert len(split) == count and np.bincount(split.y_N).tolist() == [count // 3] * 3
@@ -225,8 +225,10 @@ def test_every_event_format_by_folder(suffix: str, tmp_path: Path) -> None:
 def test_binning_of_events(tmp_path: Path) -> None:
     root = fill(tmp_path, "event_folder")
     coarse = read(root, "event_folder", binning=Binning(pixels=7))
-    assert coarse.train.x_TNCHW.shape[2:] == (2, 6, 9)  # 40 / 7 and 60 / 7, rounded up
+    assert coarse.train.info["padded_from"] == [6, 9] and coarse.train.x_TNCHW.shape[2:] == (2, 9, 9)  # 40 / 7 and 60 / 7, rounded up
     assert (coarse.train.x_TNCHW.sum(axis=(0, 2, 3, 4)) == 30).all() and coarse.train.info["events_left_out"] == 0
+    with pytest.raises(UserError, match=r"binning.columns=2; a camera's events fill their frames: set it to 0"):
+        read(root, "event_folder", binning=Binning(columns=2))
     few = read(root, "event_folder", binning=Binning(by="count", size=10))
     assert (few.train.x_TNCHW.sum(axis=(2, 3, 4)) == 10).all() and few.train.info["events_left_out"] == 18 * 10
 
