@@ -6,7 +6,20 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from snn5._sections import Camera, Coding, Cutoff, Data, Datasets, Integration, Liquid, Local, Sparsity, Tuning, repeated
+from snn5._sections import (
+    Camera,
+    Coding,
+    Cutoff,
+    Data,
+    Datasets,
+    Integration,
+    Liquid,
+    Local,
+    Plasticity,
+    Sparsity,
+    Tuning,
+    repeated,
+)
 from snn5._settings import parse, read_yaml, setting
 from snn5.errors import UserError, unknown
 
@@ -21,6 +34,7 @@ __all__ = [
     "Integration",
     "Liquid",
     "Local",
+    "Plasticity",
     "Sparsity",
     "Train",
     "Tuning",

@@ -151,7 +151,7 @@ TASKS = (
         title_ja="LSMベースラインの実装",
         stage="p8_lsm",
         metric="events/test/acc",
-        lacks="the reservoir is not trained by STDP; no SpikingSSM to compare with",
+        lacks="no SpikingSSM to compare with",
     ),
     Task(id="P8.2", title="Excitation and inhibition in balance", title_ja="E/Iバランスの実装"),
     Task(id="P8.3", title="Homeostasis: adaptive thresholds", title_ja="恒常性（適応的閾値）の実装"),

@@ -165,3 +165,10 @@ def test_local_rules_say_what_each_is_worth() -> None:
     assert [row[0] for row in found.rows] == ["STDP and homeostasis", "without STDP", "without homeostasis"]
     assert [row[2] for row in found.rows] == ["–", "36.0 ± 2.0", "–"]
     assert "Test accuracy 96.0 ± 0.0 % (n = 450, 10 seeds)" in reading("local_fields", 8)
+
+
+def test_ablations_stand_with_their_intervals() -> None:
+    found = table("A liquid that learns without labels, and what each rule is worth", 8)
+    assert [row[2] for row in found.rows] == ["96.0 ± 0.4", "97.0 ± 0.4", "97.0 ± 0.4", "94.0 ± 0.4"]
+    assert [row[3] for row in found.rows] == ["–", "+1.0 ± 0.3", "+1.0 ± 0.3", "−2.0 ± 0.3"]
+    assert {(row[6], row[7]) for row in found.rows} == {("450", "5")}
