@@ -206,6 +206,27 @@ class Integration:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Plasticity:
+    """P8.1: how a liquid learns without labels before it is frozen; a rate of 0 switches a rule off."""
+
+    epochs: int = setting(1, low=1, high=1000)
+    rate_per_ms: float = setting(0.02, low=1e-5, high=1.0)  # target of a neuron, for thresholds
+    eta_threshold: float = setting(
+        0.01, low=0.0, high=10.0
+    )  # intrinsic plasticity, of the threshold's logarithm, per spike above the target
+    threshold_range: float = setting(4.0, low=1.0, high=1e6)  # a threshold stays within this factor of its first value, either way
+    eta_stdp: float = setting(0.01, low=0.0, high=10.0)  # of E->E, in units of the weights' median
+    depression: float = setting(1.2, low=0.0, high=100.0)  # A_- over A_+
+    tau_plus_ms: float = setting(20.0, low=0.01, high=10000.0)
+    tau_minus_ms: float = setting(20.0, low=0.01, high=10000.0)
+    maximum: float = setting(3.0, low=0.01, high=1000.0)  # largest weight, in units of the median; soft for E->E, hard for I->E
+    eta_inhibition: float = setting(0.01, low=0.0, high=10.0)  # of I->E
+    # Target for inhibition; below the thresholds' target inhibition grows until the walls or the traces stop it, above it fades.
+    rate_i_per_ms: float = setting(0.01, low=1e-5, high=1.0)
+    tau_i_ms: float = setting(20.0, low=0.01, high=10000.0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Liquid:
     """P8.1: the liquid state machine and its ridge read-out."""
 
@@ -230,6 +251,7 @@ class Liquid:
     refractory_ms: float = setting(2.0, low=0.0, high=1000.0)
     delay_ms: float = setting(2.0, low=0.01, high=1000.0)  # of every recurrent synapse, at least one step
     target: float = setting(0.95, low=0.0, high=1.0)  # least accuracy on the recordings, for the verdict
+    plasticity: Plasticity = field(default_factory=Plasticity)
 
     def __post_init__(self) -> None:
         if len(self.odds) != 4 or not all(0 <= c <= 1 for c in self.odds):

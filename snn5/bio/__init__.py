@@ -3,6 +3,7 @@
 A classifier by local rules alone; the rules themselves are in `snn5.bio.learning_rules`.
 """
 
+from snn5.bio._ablation import ablation_summary as ablation_summary
 from snn5.bio._diagnostics import branching as branching
 from snn5.bio._diagnostics import cv_isi as cv_isi
 from snn5.bio._diagnostics import effective_rank as effective_rank
@@ -23,6 +24,8 @@ from snn5.bio._observe import digest as digest
 from snn5.bio._observe import observe as observe
 from snn5.bio._online import delta_rule as delta_rule
 from snn5.bio._online import fit_online as fit_online
+from snn5.bio._plastic import ABLATIONS as ABLATIONS
+from snn5.bio._plastic import train_liquid as train_liquid
 from snn5.bio._readout import Readout as Readout
 from snn5.bio._readout import accuracy as accuracy
 from snn5.bio._readout import fit as fit

@@ -8,17 +8,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from scipy.stats import t as student
 from torch import Tensor
 
 from snn5.bio._local import Pool, learn, name_neurons, new_pool, show, vote
 from snn5.bio._observe import digest
+from snn5.bio._paired import paired_gain
 from snn5.bio._readout import accuracy
 from snn5.coding import rate
 from snn5.config import Local as Settings
 from snn5.errors import UserError
 from snn5.record import Run
-from snn5.statistics import mean_sd, summarise
+from snn5.statistics import summarise
 
 Samples = tuple[Tensor, Tensor]
 LOCAL_VARIANTS: Mapping[str, Mapping[str, Any]] = {"stdp": {}, "no_stdp": {"eta": 0.0}, "no_homeostasis": {"eta_threshold": 0.0}}
@@ -67,9 +67,7 @@ def local_verdict(groups: Mapping[str, Sequence[Run]], again: Run, *, target: fl
     for variant, runs in groups.items():
         summary |= summarise(runs, prefix=f"{variant}/")
     for other in ("no_stdp", "no_homeostasis"):
-        gain = [a.metrics["test/acc"] - b.metrics["test/acc"] for a, b in zip(groups["stdp"], groups[other], strict=True)]
-        mean, sd = mean_sd(gain)
-        half = float(student.ppf(0.975, len(gain) - 1)) * sd / math.sqrt(len(gain))
+        mean, sd, half = paired_gain(groups["stdp"], groups[other])
         summary |= {f"compare/acc_over_{other}": mean, f"compare/acc_over_{other}_sd": sd, f"compare/acc_over_{other}_ci95": half}
     first = groups["stdp"][0]
     same = first.metrics == again.metrics and first.details["sha256"] == again.details["sha256"]

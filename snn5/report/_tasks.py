@@ -169,7 +169,7 @@ TASKS = (
         title_ja="LSMベースラインの実装",
         stage="p8_lsm",
         metric="events/test/acc",
-        lacks="the reservoir is not trained by STDP; no SpikingSSM to compare with",
+        lacks="no SpikingSSM to compare with",
     ),
     Task(
         id="P8.2",

@@ -236,3 +236,10 @@ def test_pruning_tells_the_price_and_marks_the_choice() -> None:
 def test_pruning_says_when_no_sparsity_is_within_the_limit() -> None:
     none = report_records.results(p4_prune=report_records.pruning(within=0.0))
     assert "Marked: the smallest sparsity, as none stays within" in table("One-shot pruning, without training", 4, none).note
+
+
+def test_ablations_stand_with_their_intervals() -> None:
+    found = table("A liquid that learns without labels, and what each rule is worth", 8)
+    assert [row[2] for row in found.rows] == ["96.0 ± 0.4", "97.0 ± 0.4", "97.0 ± 0.4", "94.0 ± 0.4"]
+    assert [row[3] for row in found.rows] == ["–", "+1.0 ± 0.3", "+1.0 ± 0.3", "−2.0 ± 0.3"]
+    assert {(row[6], row[7]) for row in found.rows} == {("450", "5")}
