@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from snn5._sections import Camera, Coding, Cutoff, Dale, Data, Datasets, Integration, Liquid, Sparsity, Tuning, repeated
+from snn5._sections import Camera, Coding, Cutoff, Dale, Data, Datasets, Homeostasis, Integration, Liquid, Sparsity, Tuning, repeated
 from snn5._settings import parse, read_yaml, setting
 from snn5.errors import UserError, unknown
 
@@ -19,6 +19,7 @@ __all__ = [
     "Dale",
     "Data",
     "Datasets",
+    "Homeostasis",
     "Integration",
     "Liquid",
     "Reproducibility",
@@ -182,6 +183,7 @@ class Config:
     p6: Integration
     p8: Liquid
     p8_dale: Dale
+    p8_homeostasis: Homeostasis
     p8_reproducibility: Reproducibility
 
     def __post_init__(self) -> None:
