@@ -16,6 +16,7 @@ from snn5._sections import (
     Data,
     Datasets,
     Folder,
+    Homeostasis,
     Integration,
     Liquid,
     Local,
@@ -41,6 +42,7 @@ __all__ = [
     "Data",
     "Datasets",
     "Folder",
+    "Homeostasis",
     "Integration",
     "Liquid",
     "Pruning",
@@ -210,6 +212,7 @@ class Config:
     p6: Integration
     p8: Liquid
     p8_dale: Dale
+    p8_homeostasis: Homeostasis
     p8_reproducibility: Reproducibility
     p8_local: Local
 

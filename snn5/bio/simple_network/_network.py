@@ -3,6 +3,7 @@
 Shapes: T steps, N samples, C inputs, n neurons of a layer, excitatory ones first.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -170,8 +171,8 @@ def _pair(layer: Layer, rule: Rule | None) -> Pair:
         raise UserError(
             f"{layer.name}: compiled runs know PairSTDP with hard bounds or soft ones of power 1, not {rule}; call the network itself"
         )
-    fade_plus, fade_minus = (float(np.exp(-rule.dt_ms / tau)) for tau in (rule.tau_plus_ms, rule.tau_minus_ms))
-    return Pair(rule.a_plus, rule.a_minus, fade_plus, fade_minus, bounds.maximum, float(isinstance(bounds, Soft)))
+    plus, minus = (math.exp(-rule.dt_ms / tau) for tau in (rule.tau_plus_ms, rule.tau_minus_ms))
+    return Pair(rule.a_plus, rule.a_minus, plus, minus, bounds.maximum, float(isinstance(bounds, Soft)))
 
 
 def _inhibition(layer: Layer, rule: Rule | None) -> Inhibition:
@@ -179,4 +180,4 @@ def _inhibition(layer: Layer, rule: Rule | None) -> Inhibition:
         return Inhibition()
     if not isinstance(rule, InhibitorySTDP) or not isinstance(rule.bounds, Hard):
         raise UserError(f"{layer.name}: compiled runs know InhibitorySTDP with hard bounds, not {rule}; call the network itself")
-    return Inhibition(rule.eta, rule.alpha, float(np.exp(-rule.dt_ms / rule.tau_ms)), rule.bounds.maximum)
+    return Inhibition(rule.eta, rule.alpha, math.exp(-rule.dt_ms / rule.tau_ms), rule.bounds.maximum)

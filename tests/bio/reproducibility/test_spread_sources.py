@@ -30,6 +30,8 @@ def test_sources_that_add_up() -> None:
     own = {"init": 0.04, "noise": 0.01, "order": 0.0}
     found = decompose({name: cell(sum(own[part] for part in name.split("+"))) for name in design(2)})
     assert {source: found[f"{source}/share"] for source in SOURCES} == pytest.approx({"init": 0.8, "noise": 0.2, "order": 0.0}, abs=1e-9)
+    # Standard error: variances 0.04, 0.01, 0, 0.05, 0.04, 0.01, 0.05, each of two runs: sqrt(2 sum v^2) / 4 / 0.05.
+    assert found["noise/share_se"] == pytest.approx(math.sqrt(2 * (2 * 0.0016 + 2 * 0.0001 + 2 * 0.0025)) / 4 / 0.05)
     assert found["init/sd"] == pytest.approx(0.2) and found[f"{EVERYTHING}/sd"] == pytest.approx(math.sqrt(0.05))
 
 
