@@ -191,13 +191,22 @@ class Cutoff:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Effort:
+    """Epochs of P6's trained steps on one slot."""
+
+    epochs: int = setting(12, low=1, high=5000)  # of the sparse step, and of each ANN rival
+    quantised_epochs: int = setting(8, low=1, high=5000)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Integration:
     """P6: all techniques on one network."""
 
     data: str = setting("frames", among=("frames", "events"))  # the slot that P3 and P4 look at; its network is P3's, the other's P1's
-    epochs: int = setting(12, low=1, high=5000)  # of the sparse step, and of each ANN rival
-    quantised_epochs: int = setting(8, low=1, high=5000)
+    frames: Effort = field(default_factory=Effort)
+    events: Effort = field(default_factory=Effort)
     lr: float = setting(3e-3, low=1e-7, high=10.0)
+    ema_decay: float = setting(0.98, low=0.0, high=0.99999)  # of the running mean of the weights, which is what each step keeps
     teacher_weight: float = setting(1.0, low=1e-6, high=1000.0)  # of the twin's answers in the loss
     temperature: float = setting(2.0, low=0.01, high=100.0)
     calibration_per_class: int = setting(10, low=1, high=1000)  # samples that pruning sees
@@ -355,8 +364,8 @@ class Homeostasis:
             raise UserError(f"patterns={self.patterns} with {self.inputs} inputs; need at least one input for each pattern")
         if self.window % 100 or self.first_steps % self.window or self.steps % self.window or self.back_steps >= self.steps:
             raise UserError(
-                f"window={self.window}, first_steps={self.first_steps}, steps={self.steps}, back_steps={self.back_steps}; need a window that "
-                "is a multiple of 100 and divides both lengths, and back_steps below steps"
+                f"window={self.window}, first_steps={self.first_steps}, steps={self.steps}, back_steps={self.back_steps}; need a window "
+                "that is a multiple of 100 and divides both lengths, and back_steps below steps"
             )
         if not self.seeds or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
             raise UserError(f"seeds={self.seeds}; need at least one seed, all different, none negative")

@@ -18,12 +18,13 @@ import torch
 
 from snn5.checkpoint import Checkpoint
 from snn5.compression import Teacher, calibration_samples, prune, prune_to, quantize, sparsify
-from snn5.config import Integration, Train
+from snn5.config import Effort, Integration, Train
 from snn5.datasets import Splits
 from snn5.training import samples
 
 STEPS = ("start", "sparse", "pruned", "quantised", "cutoff")
 RIVALS = ("ann", "qnn", "ann_pruned")
+METHOD = "sbc_sequential"  # that of p4_prune
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,7 @@ def compressed(
     splits: Splits,
     recipe: Train,
     settings: Integration,
+    effort: Effort,
     choices: Choices,
     *,
     seed: int,
@@ -52,7 +54,7 @@ def compressed(
 
     Args:
         start: a spiking network. twin: the ReLU network that it listens to.
-        recipe: of the slot; its epochs, lr and warm-up are replaced by those of `settings`.
+        recipe: of the slot; its epochs, lr, warm-up and average are replaced by those of `effort` and `settings`.
         seed: of the order, the augmentation and the calibration samples.
         parents: md5 of the files of `start` and `twin`, for the cards.
     """
@@ -63,7 +65,7 @@ def compressed(
         start,
         train,
         val,
-        _tuned(recipe, settings, settings.epochs),
+        _tuned(recipe, settings, effort.epochs),
         strength=choices.strength,
         teacher=teacher,
         ramp_fraction=choices.ramp_fraction,
@@ -72,12 +74,12 @@ def compressed(
         tick=tick,
     )
     few = calibration_samples(splits.train, per_class=settings.calibration_per_class, generator=draw)
-    pruned, _ = prune(sparse, few, sparsity=choices.sparsity)
+    pruned, _ = prune(sparse, few, sparsity=choices.sparsity, method=METHOD)
     quantised, _ = quantize(
         pruned,
         train,
         val,
-        _tuned(recipe, settings, settings.quantised_epochs),
+        _tuned(recipe, settings, effort.quantised_epochs),
         bits=choices.bits,
         energy_weight=choices.strength,
         teacher=teacher,
@@ -92,6 +94,7 @@ def rivals(
     splits: Splits,
     recipe: Train,
     settings: Integration,
+    effort: Effort,
     *,
     bits: int,
     time_steps: int,
@@ -106,13 +109,13 @@ def rivals(
         nnz: parameters that the SNN has left.
     """
     train, val, draw = samples(splits.train), samples(splits.val), torch.Generator().manual_seed(seed)
-    tuned = _tuned(recipe, settings, settings.epochs)
+    tuned = _tuned(recipe, settings, effort.epochs)
     qnn, _ = quantize(twin, train, val, tuned, bits=bits, activation_bits=ceil(log2(time_steps + 1)), generator=draw, tick=tick)
     few = calibration_samples(splits.train, per_class=settings.calibration_per_class, generator=draw)
-    pruned, _ = prune_to(twin, few, nnz=nnz)
+    pruned, _ = prune_to(twin, few, nnz=nnz, method=METHOD)
     trained, _ = sparsify(pruned, train, val, tuned, strength=0.0, generator=draw, tick=tick)
     return {"ann": twin, "qnn": qnn, "ann_pruned": trained}
 
 
 def _tuned(recipe: Train, settings: Integration, epochs: int) -> Train:
-    return replace(recipe, epochs=epochs, lr=settings.lr, warmup_epochs=0)
+    return replace(recipe, epochs=epochs, lr=settings.lr, warmup_epochs=0, ema_decay=settings.ema_decay)

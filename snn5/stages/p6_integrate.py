@@ -40,18 +40,18 @@ def run(stage: Stage) -> Record:
     begun = {s: stage.ingredient(f"{tuned if slot == p6.data else trained}/seed{s}.safetensors") for s in seeds}
     twins = {s: stage.ingredient(f"data/p1_train/ann_twin-{slot}/checkpoints/seed{s}.safetensors") for s in seeds}
     splits, files = read_splits(stage, slot)
-    recipe, limit = getattr(stage.config.p1, slot), {"max_accuracy_loss": p5.max_accuracy_loss, "standard_errors": p5.standard_errors}
+    recipe, effort = (getattr(section, slot) for section in (stage.config.p1, p6))
+    limit = {"max_accuracy_loss": p5.max_accuracy_loss, "standard_errors": p5.standard_errors}
 
     def compress(seed: int, tick: Tick) -> tuple[dict[str, Checkpoint], Tried]:
         start, twin = (checkpoint.load(found[seed].file) for found in (begun, twins))
         parents = {found[seed].path: found[seed].md5 for found in (begun, twins)}
-        made = compressed(start, twin, splits, recipe, p6, choices, seed=stage.seed(seed), parents=parents, tick=tick)
+        made = compressed(start, twin, splits, recipe, p6, effort, choices, seed=stage.seed(seed), parents=parents, tick=tick)
         judges = {"val": splits.val}
         tried = try_epsilons(made["quantised"], splits.train, judges, p5.epsilons, rules=[p5.rule], seed=stage.seed(seed))
         return made, tried[p5.rule]["val"]
 
-    total = p6.epochs + p6.quantised_epochs
-    chains = dict(zip(seeds, run_jobs(compress, seeds, label=stage.name, total=total), strict=True))
+    chains = dict(zip(seeds, run_jobs(compress, seeds, label=stage.name, total=effort.epochs + effort.quantised_epochs), strict=True))
     epsilon = choose_epsilon([tried for _, tried in chains.values()], **limit)
 
     def judge(seed: int, tick: Tick) -> tuple[Checkpoint, dict[str, Measurement]]:
@@ -63,13 +63,13 @@ def run(stage: Stage) -> Record:
         found = {s: measure(m, splits.test, seed=seed, protocol="val_selected") for s, m in (made | {"cutoff": final}).items()}
         last, twin = found["cutoff"], checkpoint.load(twins[seed].file)
         size = {"bits": choices.bits, "time_steps": last.time_steps, "nnz": last.params_nnz}
-        against = rivals(twin, splits, recipe, p6, **size, seed=stage.seed(seed), tick=tick)
+        against = rivals(twin, splits, recipe, p6, effort, **size, seed=stage.seed(seed), tick=tick)
         anns = {name: measure(rival, splits.test, seed=seed, protocol="val_selected") for name, rival in against.items()}
         found = {s: compare(m, anns["ann"]) for s, m in found.items()}
         found["cutoff"] = compare(last, anns["ann"], quantised=anns["qnn"], pruned=anns["ann_pruned"])
         return final, anns | found
 
-    judged = dict(zip(seeds, run_jobs(judge, seeds, label=f"{stage.name} rivals", total=2 * p6.epochs), strict=True))
+    judged = dict(zip(seeds, run_jobs(judge, seeds, label=f"{stage.name} rivals", total=2 * effort.epochs), strict=True))
     for seed in seeds:
         checkpoint.save(judged[seed][0], stage.out / "checkpoints" / f"seed{seed}.safetensors")
     start = "p3_tune" if slot == p6.data else "p1_train"
