@@ -7,6 +7,7 @@ from snn5.compression._distil import Distillation as Distillation
 from snn5.compression._distil import Teacher as Teacher
 from snn5.compression._leak import LEAKS as LEAKS
 from snn5.compression._masks import keep_zeros as keep_zeros
+from snn5.compression._one_shot import quantize_one_shot as quantize_one_shot
 from snn5.compression._report import PrunedLayer as PrunedLayer
 from snn5.compression._report import PruneReport as PruneReport
 from snn5.compression._sbc import prune as prune
