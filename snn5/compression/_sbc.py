@@ -148,8 +148,8 @@ def _run(
     layers, left = find_layers(model, next(batches(calibration, 1)))
     states = [dict(checkpoint.state) for _ in args]
     reports: list[list[PrunedLayer]] = [[] for _ in args]
-    for group in _groups(layers, memory_bytes // 2):
-        for layer, h_DD in _solved(model, group, calibration):
+    for group in groups_of(layers, memory_bytes // 2):
+        for layer, h_DD in solved(model, group, calibration):
             w_RD = layer.matrix()
             for own, state, report, keep_RD in zip(args, states, reports, masks(layer, w_RD, h_DD), strict=True):
                 made_RD = compensate(w_RD, h_DD, keep_RD) if own["method"] == "sbc" else w_RD * keep_RD
@@ -173,7 +173,7 @@ def _layers(checkpoint: Checkpoint, calibration: Samples | Tensor) -> list[Layer
     return find_layers(checkpoint.build().to(device_of(calibration)), next(batches(calibration, 1)))[0]
 
 
-def _groups(layers: Sequence[Layer], memory_bytes: int) -> Iterator[list[Layer]]:
+def groups_of(layers: Sequence[Layer], memory_bytes: int) -> Iterator[list[Layer]]:
     """Neighbouring layers whose H together fit in `memory_bytes`; one that does not fit at all is a group by itself."""
     group: list[Layer] = []
     for layer in layers:
@@ -184,7 +184,8 @@ def _groups(layers: Sequence[Layer], memory_bytes: int) -> Iterator[list[Layer]]
     yield group
 
 
-def _solved(model: Any, group: Sequence[Layer], calibration: Samples | Tensor) -> Iterator[tuple[Layer, Tensor]]:
+def solved(model: Any, group: Sequence[Layer], calibration: Samples | Tensor) -> Iterator[tuple[Layer, Tensor]]:
+    """Each layer of `group` with its damped H, from one pass of the original `model`."""
     found: Mapping[str, Tensor] = hessians(model, group, batches(calibration))
     for layer in group:
         yield layer, damped(found[layer.name])

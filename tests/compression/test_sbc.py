@@ -168,7 +168,7 @@ def test_resnet18_fits_in_the_default_budget() -> None:
     model = create_model("sew_resnet18", in_channels=3, num_classes=10, image_size=32, time_steps=1, neuron="if").eval()
     layers, left = find_layers(model, torch.zeros(1, 1, 3, 32, 32))
     assert len(layers) == 21 and not left and max(one.inputs for one in layers) == 4608
-    groups = list(sbc._groups(layers, sbc.MEMORY_BYTES // 2))
+    groups = list(sbc.groups_of(layers, sbc.MEMORY_BYTES // 2))
     assert [one.name for group in groups for one in group] == [one.name for one in layers]
     assert max(sum(8 * one.inputs**2 for one in group) for group in groups) <= 2**29 and len(groups) <= 3
     assert sbc.rows_at_once(4608, sbc.MEMORY_BYTES // 2) == 1
