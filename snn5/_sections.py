@@ -158,10 +158,13 @@ class Quantisation:
     scale: str = setting("channel", among=("channel", "tensor"))  # a step for each output channel, or one for the layer
     edge_bits: int = setting(8, low=2, high=8)  # of the first and the last layer
     energy_weight: float = setting(0.0, low=0.0, high=1e6)  # of the synaptic operations in the loss, as p4.strengths
+    shared_bits: list[int] = field(default_factory=list)  # widths trained with an integer membrane on the weights' step, too
+    membrane_bits: int = setting(16, low=2, high=16)  # of those potentials
 
     def __post_init__(self) -> None:
-        if not self.bits or not all(2 <= b <= 8 for b in self.bits) or repeated([float(b) for b in self.bits]):
-            raise UserError(f"bits={self.bits}; need at least one width, each from 2 to 8, all different")
+        for name, widths in (("bits", self.bits), ("shared_bits", self.shared_bits)):
+            if (name == "bits" and not widths) or not all(2 <= b <= 8 for b in widths) or len(set(widths)) < len(widths):
+                raise UserError(f"{name}={widths}; need at least one width, each from 2 to 8, all different (shared_bits may be empty)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

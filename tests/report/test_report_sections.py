@@ -111,12 +111,13 @@ def test_quantisation_sets_training_against_rounding() -> None:
     widths = table("Weights on fewer bits", 4)
     assert [row[:2] for row in widths.rows] == [
         ["32", "float parent"],
+        ["4", "trained, integer potentials"],
         ["4", "trained (QAT)"],
         ["4", "rounded"],
         ["2", "trained (QAT)"],
         ["2", "rounded"],
     ]
-    assert widths.marked == 3 and widths.rows[3][4].replace("\u202f", " ") == "−0.5 ± 0.0" and widths.rows[0][4] == "–"
+    assert widths.marked == 4 and widths.rows[4][4].replace("\u202f", " ") == "−0.5 ± 0.0" and widths.rows[0][4] == "–"
     text = reading("quantisation", 4)
     assert text == "On 2 bits training keeps 97.5 ± 1.0 % of the float network's 98.0 ± 1.0 %; rounding alone leaves 90.0 ± 1.0 %."
 

@@ -41,7 +41,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def stage(root: Path, max_loss: float) -> Stage:
     settings = config.load(PARAMS)
     p4, p1 = replace(settings.p4, max_accuracy_loss=max_loss), replace(settings.p1, frames=replace(settings.p1.frames, batch_size=16))
-    own = replace(settings.p4_quantize, bits=BITS, epochs=1)
+    own = replace(settings.p4_quantize, bits=BITS, epochs=1, shared_bits=[4])
     return Stage(script="p4_quantize", args=(), config=replace(settings, seeds=SEEDS, p1=p1, p4=p4, p4_quantize=own), root=root)
 
 
@@ -51,7 +51,7 @@ def test_p4_quantize(checkout: Path) -> None:
     record.save(made, this.out)
     assert record.load(this.out).summary == made.summary
     assert (made.summary["chosen_bits"], made.summary["bits_within_limit"], made.summary["n_seeds"]) == (2.0, 2.0, 2.0)
-    groups = ("float32", "rtn4", "rtn2", "qat4", "qat2")
+    groups = ("float32", "rtn4", "rtn2", "qat4", "qat2", "mint4")
     assert set(made.runs) == {f"{group}-seed{seed}" for group in groups for seed in SEEDS}
     for seed in SEEDS:
         source = Path(f"data/p1_train/sew_resnet-frames/checkpoints/seed{seed}.safetensors")

@@ -6,7 +6,7 @@ from snn5.report._style import ACCENT, GREY, INK, canvas
 from snn5.report._text import decimal, percent, signed, spread, with_unit
 
 STAGE, ACCURACY = "p4_quantize", "test/acc"
-METHODS = {"qat": "trained (QAT)", "rtn": "rounded"}
+METHODS = {"qat": "trained (QAT)", "rtn": "rounded", "mint": "trained, integer potentials"}
 
 
 def parts(results: Results) -> list[Part]:
@@ -54,7 +54,8 @@ def _table(results: Results, variants: list[tuple[str, int]]) -> Table:
         marked=next((i for i, (method, bits) in enumerate(variants) if method == "qat" and bits == chosen), None),
         note=(
             "Norms folded, a step per output channel; the first and the last layer keep 8 bits, biases 32, all of them in the size. "
-            "Rounding takes each channel's least-squares step. Marked: the fewest bits within p4.max_accuracy_loss of float on validation."
+            "Rounding takes each channel's least-squares step. Integer potentials share one power-of-two step with a layer's weights. "
+            "Marked: the fewest bits within p4.max_accuracy_loss of float on validation."
         ),
     )
 
