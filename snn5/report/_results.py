@@ -31,6 +31,7 @@ STAGES = (
     "p7_benchmark",
     "p8_lsm",
     "p8_dale",
+    "p8_homeostasis",
     "p8_reproducibility",
 )
 

@@ -1,10 +1,16 @@
-"""P8: the liquid state machine, balance under Dale's law, and how reproducible learning is."""
+"""P8: the liquid state machine, balance under Dale's law, homeostasis, and how reproducible learning is."""
 
 from snn5.report._parts import Part
 from snn5.report._results import Results
-from snn5.report.sections import _dale, _liquid, _reproducibility, _seeds
+from snn5.report.sections import _dale, _homeostasis, _liquid, _reproducibility, _seeds
 
 
 def parts(results: Results) -> list[Part]:
     """P8.1 to P8.4."""
-    return [*_liquid.parts(results), *_dale.parts(results), *_reproducibility.parts(results), *_seeds.parts(results)]
+    return [
+        *_liquid.parts(results),
+        *_dale.parts(results),
+        *_homeostasis.parts(results),
+        *_reproducibility.parts(results),
+        *_seeds.parts(results),
+    ]
