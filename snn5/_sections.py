@@ -341,23 +341,23 @@ class Homeostasis:
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2, 3, 4])
     neurons: int = setting(50, low=1, high=100000)
     inputs: int = setting(40, low=2, high=100000)
-    patterns: int = setting(4, low=2, high=1000)
-    pattern_steps: int = setting(50, low=1, high=100000)  # each is shown for
-    high_per_ms: float = setting(0.08, low=0.0, high=1.0)  # rate of the inputs that a pattern excites
+    patterns: int = setting(5, low=2, high=1000)
+    pattern_steps: int = setting(100, low=1, high=100000)  # each is shown for
+    high_per_ms: float = setting(0.15, low=0.0, high=1.0)  # rate of the inputs that a pattern excites
     low_per_ms: float = setting(0.005, low=0.0, high=1.0)  # of the others
-    weight: float = setting(0.06, low=1e-6, high=1000.0)  # mean first weight, in first thresholds
+    weight: float = setting(0.04, low=1e-6, high=1000.0)  # mean first weight, in first thresholds
     tau_ms: float = setting(20.0, low=0.1, high=10000.0)
     refractory: int = setting(2, low=0, high=1000)
-    first_steps: int = setting(40000, low=1000, high=10**8)  # with gain 1
+    first_steps: int = setting(100000, low=1000, high=10**8)  # with gain 1
     steps: int = setting(12000, low=1000, high=10**8)  # with each of the gains 4 and 1/4
-    window: int = setting(1000, low=100, high=10**6)  # over which a rate is measured
+    window: int = setting(2000, low=100, high=10**6)  # over which a rate is measured
     back_steps: int = setting(4000, low=0, high=10**8)  # after which the rate must be back, within 10 %
     rate_per_ms: float = setting(0.02, low=1e-6, high=1.0)  # what homeostasis holds
     eta: float = setting(0.1, low=0.0, high=10.0)  # of the logarithm of the threshold
     additive_eta: float = setting(1e-3, low=0.0, high=10.0)  # of the threshold, for the additive rule
     bcm_eta: float = setting(0.5, low=0.0, high=1e6)
     bcm_rate_per_ms: float = setting(0.02, low=1e-6, high=1.0)  # y0
-    bcm_tau_rate_ms: float = setting(50.0, low=0.1, high=1e6)
+    bcm_tau_rate_ms: float = setting(20.0, low=0.1, high=1e6)
     bcm_tau_theta_ms: float = setting(1000.0, low=0.1, high=1e7)
     bcm_max: float = setting(1.0, low=1e-6, high=1e6)  # largest weight
     selectivity: float = setting(0.7, low=0.0, high=1.0)  # least index with BCM, for the verdict
@@ -367,8 +367,8 @@ class Homeostasis:
             raise UserError(f"patterns={self.patterns} with {self.inputs} inputs; need at least one input for each pattern")
         if self.window % 100 or self.first_steps % self.window or self.steps % self.window or self.back_steps >= self.steps:
             raise UserError(
-                f"window={self.window}, first_steps={self.first_steps}, steps={self.steps}, back_steps={self.back_steps}; need a window "
-                "that is a multiple of 100 and divides both lengths, and back_steps below steps"
+                f"window={self.window}, first_steps={self.first_steps}, steps={self.steps}, back_steps={self.back_steps}; "
+                "need a window that is a multiple of 100 and divides both lengths, and back_steps below steps"
             )
         if not self.seeds or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
             raise UserError(f"seeds={self.seeds}; need at least one seed, all different, none negative")

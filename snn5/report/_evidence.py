@@ -165,6 +165,13 @@ def _balance(r: Results) -> str:
     return text if broken is None else f"{text}; {broken:.0f} weights against Dale's law"
 
 
+def _homeostasis(r: Results) -> str:
+    up, down = (r.number("p8_homeostasis", f"threshold/{phase}/settled_steps") or 0.0 for phase in ("x4", "x0.25"))
+    count, error = int(r.number("p8_homeostasis", "threshold/n_seeds") or 0), r.number("p8_homeostasis", "bcm/x4/error")
+    text = f"rate back within 10 % after {whole(up)} steps at 4 times the gain and {whole(down)} at 1/4 ({seeds(count)})"
+    return text if error is None else f"{text}; BCM alone is then {100 * error:.0f} % off"
+
+
 def _reproducible(r: Results) -> str:
     found = []
     for track, title in (("bio", "liquid"), ("sg", "gradients")):
@@ -197,5 +204,6 @@ _LINES: dict[str, Callable[[Results], str]] = {
     "P7.3": _benchmark,
     "P8.1": _liquid,
     "P8.2": _balance,
+    "P8.3": _homeostasis,
     "P8.4": _reproducible,
 }

@@ -35,6 +35,7 @@ STAGES = (
     "p7_benchmark",
     "p8_lsm",
     "p8_dale",
+    "p8_homeostasis",
     "p8_reproducibility",
     "p8_local",
 )

@@ -178,7 +178,13 @@ TASKS = (
         stage="p8_dale",
         metric="istdp/rate_ratio",
     ),
-    Task(id="P8.3", title="Homeostasis: adaptive thresholds", title_ja="恒常性（適応的閾値）の実装"),
+    Task(
+        id="P8.3",
+        title="Homeostasis: adaptive thresholds",
+        title_ja="恒常性（適応的閾値）の実装",
+        stage="p8_homeostasis",
+        metric="threshold/x4/settled_steps",
+    ),
     Task(
         id="P8.4",
         title="Reproducible learning",

@@ -8,6 +8,7 @@ import pytest
 
 from experiments import reproducibility
 from snn5 import config
+from snn5.bio.reproducibility import decompose
 from snn5.config import Liquid, Train
 from snn5.datasets import Split, Splits
 from snn5.files import read_json
@@ -79,3 +80,7 @@ def test_the_recorded_result_is_of_these_settings_and_adds_up() -> None:
         assert len(accuracies) == 59 and figures[f"{track}/r1/successes"] == good
         assert figures[f"{track}/r1/proved"] == pytest.approx(lower_bound(good, 59))
         assert not any(table["tracks"][track]["differs"].values())
+        cells = {name.removeprefix("sources/"): own for name, own in table["tracks"][track]["accuracies"].items() if name[:8] == "sources/"}
+        assert {len(own) for own in cells.values()} == {12}
+        for name, value in decompose(cells).items():
+            assert figures[f"{track}/sources/{name}"] == pytest.approx(value, abs=1e-12)

@@ -73,6 +73,7 @@ def _all() -> dict[str, Record]:
         "p8_lsm": _liquid(),
         "p8_local": _local(),
         "p8_dale": _dale(),
+        "p8_homeostasis": _homeostasis(),
         "p8_reproducibility": reproducibility(),
     }
 
@@ -395,3 +396,20 @@ def _dale() -> Record:
     runs["istdp-seed0"].details["raster"] = {"points": [[0, 3], [1, 5], [81, 9]], "n_e": 80}
     claims = [{"name": "dale", "claim": "weights against Dale's law", "measured": 0.0, "limit": 0.0, "at_least": False, "met": True}]
     return Record(summary=summary, runs=runs, details={"claims": claims, "n_test": 450})
+
+
+def _homeostasis() -> Record:
+    runs, summary = {}, {}
+    for name, steps, error in (("none", 12000.0, 5.0), ("threshold", 2000.0, 0.01), ("bcm", 12000.0, 0.55)):
+        own = {}
+        for seed in SEEDS:
+            metrics = {f"{phase}/{key}": v for phase in ("x4", "x0.25") for key, v in (("settled_steps", steps), ("error", error))}
+            metrics |= {"x1/selectivity": 0.8, "x0.25/test/acc": 0.9 + SHIFT[seed], "weight_growth": 1.5}
+            curves = {"rate": [(2000 * k, 0.0 if k == 3 else 0.02) for k in range(8)]}
+            own[f"{name}-seed{seed}"] = Run(params={"seed": seed, "group": name}, metrics=metrics, curves=curves)
+        runs |= own
+        summary |= summarise(own.values(), prefix=f"{name}/")
+    claims = [{"name": "threshold", "claim": "steps", "measured": 2000.0, "limit": 4000.0, "at_least": False, "met": True}]
+    bound = [{"loop_gain": 0.5, "start": 0.02, "end": 0.0, "y_max": 1.02, "as_predicted": 1.0}]
+    details = {"claims": claims, "bound": bound, "n_test": 30, "target": 0.02, "first_steps": 8000, "steps": 12000}
+    return Record(summary=summary, runs=runs, details=details)

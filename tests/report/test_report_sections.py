@@ -187,6 +187,14 @@ def test_balance_is_kept_by_learning_on() -> None:
     assert [row[0] for row in rows] == ["inhibition learns", "only excitation learns", "nothing learns", "no inhibition"]
 
 
+def test_homeostasis_says_who_comes_back() -> None:
+    text = reading("homeostasis", 8)
+    assert "within 2000 steps after the gain grew fourfold and within 2000 after" in text and text.endswith("is then 55 % off.")
+    rows = table("Ways back to the target rate", 8).rows
+    assert [row[1] for row in rows] == ["never", "never", "2\u202f000"]  # none, BCM, thresholds
+    assert table("BCM's stability bound", 8).rows == [["0.50", "2.00", "0.00", "1.02"]]
+
+
 def test_reproducibility_names_the_largest_source() -> None:
     assert "weights alone spread it most: sd 0.8 points, 0.9 where all vary (3 trainings each)" in reading("spread_bio", 8)
     rows = table("How reproducible learning is", 8).rows

@@ -15,3 +15,6 @@ from snn5.bio.homeostasis._trial import VARIANTS as VARIANTS
 from snn5.bio.homeostasis._trial import Variant as Variant
 from snn5.bio.homeostasis._trial import patterns as patterns
 from snn5.bio.homeostasis._trial import trial as trial
+from snn5.bio.homeostasis._verdict import LOOP_GAINS as LOOP_GAINS
+from snn5.bio.homeostasis._verdict import stability_bound as stability_bound
+from snn5.bio.homeostasis._verdict import verdict as verdict

@@ -39,7 +39,7 @@ def selectivity(response_nK: Tensor) -> Tensor:
     return torch.where(most_n > 0, 1 - response_nK.mean(1) / most_n.clamp_min(1e-300), 0.0)
 
 
-def bcm_at_loop_gain(gain: float, *, steps: int = 40000) -> dict[str, float]:
+def bcm_at_loop_gain(gain: float, *, steps: int = 6000) -> dict[str, float]:
     """One linear receiver y = w x of one steady pattern under BCM, started beside its fixed point y = theta = y0.
 
     In theory (see `BCM.loop_gain`) the distance from it dies out where the loop gain eta |x|^2 tau_theta y0 is below 1 and grows where it

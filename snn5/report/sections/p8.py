@@ -1,8 +1,8 @@
-"""P8: the liquid state machine, balance under Dale's law, and how reproducible learning is."""
+"""P8: the liquid state machine, balance under Dale's law, homeostasis, and how reproducible learning is."""
 
 from snn5.report._parts import Part
 from snn5.report._results import Results
-from snn5.report.sections import _dale, _liquid, _local, _reproducibility, _seeds
+from snn5.report.sections import _dale, _homeostasis, _liquid, _local, _reproducibility, _seeds
 
 
 def parts(results: Results) -> list[Part]:
@@ -11,6 +11,7 @@ def parts(results: Results) -> list[Part]:
         *_liquid.parts(results),
         *_local.parts(results),
         *_dale.parts(results),
+        *_homeostasis.parts(results),
         *_reproducibility.parts(results),
         *_seeds.parts(results),
     ]
