@@ -6,22 +6,18 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from snn5._bio_sections import Dale, Homeostasis, Liquid, Local, Plasticity
 from snn5._sections import (
     Binning,
     Camera,
     Cochlea,
     Coding,
     Cutoff,
-    Dale,
     Data,
     Datasets,
     Effort,
     Folder,
-    Homeostasis,
     Integration,
-    Liquid,
-    Local,
-    Plasticity,
     Pruning,
     Quantisation,
     Sparsity,
