@@ -23,7 +23,7 @@ from snn5.compression._grids import Grid
 from snn5.compression._lsq import aligned, best_steps, quantised_weights
 from snn5.compression._masks import keep_zeros
 from snn5.compression._scheme import Scheme
-from snn5.compression._sparsity import SynOpsPenalty
+from snn5.compression._synops import SynOpsPenalty
 from snn5.config import Train
 from snn5.errors import UserError
 from snn5.models import add_steps, quantise_relus
