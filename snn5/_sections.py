@@ -118,13 +118,16 @@ class Coding:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tuning:
-    """P3.1: the Optuna study."""
+    """P3.1: the Optuna studies."""
 
     data: str = setting("frames", among=("frames", "events"))
     trials: int = setting(12, low=2, high=100000)
     max_epochs: int = setting(9, low=2, high=5000)  # the full budget of a trial
     reduction_factor: int = setting(3, low=2, high=10)
     seed: int = setting(5, low=0)
+    tradeoff_trials: int = setting(12, low=2, high=100000)  # of the study of accuracy and operations, none of them pruned
+    tradeoff_epochs: int = setting(6, low=2, high=5000)
+    workers: int = setting(1, low=1, high=1024)  # processes per study; above 1 its trials differ from run to run
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -224,11 +224,12 @@ class Config:
         for contrast in (self.p1_depth, *(getattr(self.p1_contrast, f.name) for f in fields(self.p1_contrast))):
             contrast.variants_of(getattr(self.p1, contrast.data))  # a mistake shows now, not after hours
         warmup = getattr(self.p1, self.p3.data).warmup_epochs
-        if self.p3.max_epochs <= warmup:
-            raise UserError(
-                f"p3.max_epochs={self.p3.max_epochs} leaves a trial no epoch after p1.{self.p3.data}.warmup_epochs={warmup}; "
-                f"raise max_epochs or lower warmup_epochs"
-            )
+        for name in ("max_epochs", "tradeoff_epochs"):
+            if (epochs := getattr(self.p3, name)) <= warmup:
+                raise UserError(
+                    f"p3.{name}={epochs} leaves a trial no epoch after p1.{self.p3.data}.warmup_epochs={warmup}; "
+                    f"raise {name} or lower warmup_epochs"
+                )
 
 
 def load(path: str | Path = "params.yaml", profile: str | None = None) -> Config:

@@ -21,8 +21,6 @@ from snn5.compression._qat import round_to_nearest as round_to_nearest
 from snn5.compression._regularisers import L1 as L1
 from snn5.compression._regularisers import Bounds as Bounds
 from snn5.compression._regularisers import MeanRate as MeanRate
-from snn5.compression._regularisers import Penalty as Penalty
-from snn5.compression._regularisers import Regulariser as Regulariser
 from snn5.compression._regularisers import Target as Target
 from snn5.compression._report import PrunedLayer as PrunedLayer
 from snn5.compression._report import PruneReport as PruneReport

@@ -16,9 +16,8 @@ Sources: Bounds: Cramer, Stradmann, Schemmel, Zenke, The Heidelberg Spiking Data
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -26,26 +25,6 @@ from spikingjelly.activation_based import base
 from torch import Tensor, nn
 
 from snn5.errors import UserError
-
-
-class Penalty(Protocol):
-    """A loss on what a model does in its forward pass."""
-
-    def watching(self) -> AbstractContextManager[Any]:
-        """Hook the model; unhook at the end."""
-        ...
-
-    def value(self) -> Tensor:
-        """Of the last pass: scalar, differentiable."""
-        ...
-
-
-class Regulariser(Protocol):
-    """Settings of a penalty: a frozen dataclass, whose fields go into the checkpoint's history."""
-
-    def on(self, model: nn.Module) -> Penalty:
-        """The penalty on `model`."""
-        ...
 
 
 class SpikePenalty:

@@ -17,11 +17,10 @@ from torch import Tensor
 from snn5.checkpoint import Checkpoint, Transform
 from snn5.compression._distil import Teacher
 from snn5.compression._masks import keep_zeros
-from snn5.compression._regularisers import Regulariser
 from snn5.compression._synops import SynOps
 from snn5.config import Train
 from snn5.errors import UserError
-from snn5.training import Fit, Samples, fit
+from snn5.training import Fit, Regulariser, Samples, fit
 
 
 def sparsify(

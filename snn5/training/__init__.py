@@ -23,4 +23,7 @@ from snn5.training._losses import loss_of as loss_of
 from snn5.training._mix import CutMix as CutMix
 from snn5.training._mix import Mixup as Mixup
 from snn5.training._one import train_one as train_one
+from snn5.training._penalty import Penalty as Penalty
+from snn5.training._penalty import Regulariser as Regulariser
+from snn5.training._penalty import penalised as penalised
 from snn5.training._state import Fit as Fit

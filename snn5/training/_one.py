@@ -15,6 +15,7 @@ from snn5.training._batches import samples
 from snn5.training._distributed import own_device
 from snn5.training._evaluate import evaluate
 from snn5.training._fit import fit
+from snn5.training._penalty import Regulariser, penalised
 from snn5.training._precision import computing
 
 
@@ -30,6 +31,8 @@ def train_one(
     guard: bool = True,
     resume: Path | None = None,
     keep_finished: bool = False,
+    regulariser: Regulariser | None = None,
+    strength: float = 0.0,
 ) -> tuple[Checkpoint, Run]:
     """Train one network, then test two of its epochs: the one chosen on validation and the last.
 
@@ -41,6 +44,7 @@ def train_one(
         twin: train the ReLU twin instead.
         parents: md5 of the data files, for the checkpoint's history.
         tick, guard, resume, keep_finished: see `fit`.
+        regulariser, strength: the loss gets `strength` times its penalty (see snn5.compression); 0 is plain training, bit for bit.
 
     Returns:
         The checkpoint of the epoch chosen on validation, and a Run with `val/acc`, `test/acc` (that epoch), `test/acc_last` (last epoch),
@@ -66,7 +70,9 @@ def train_one(
     initialise(model, generator)
     model.to(device)
     train, val, test = (samples(split, device) for split in (splits.train, splits.val, splits.test))
-    result = fit(model, train, val, settings, generator=generator, tick=tick, guard=guard, resume=resume, keep_finished=keep_finished)
+    kept: dict[str, Any] = {"resume": resume, "keep_finished": keep_finished}
+    with penalised(model, regulariser, strength) as extra:
+        result = fit(model, train, val, settings, generator=generator, tick=tick, extra_loss=extra, guard=guard, **kept)
 
     with computing(settings.precision, device):
         last = evaluate(model, test)
@@ -87,5 +93,8 @@ def train_one(
         curves=result.curves,
         details={"rates": chosen.rates, "rates_by_epoch": result.rates},
     )
-    history = Transform(name="train", args={"seed": seed, "epoch": result.best_epoch, "loss": settings.loss}, parents=parents or {})
+    args: dict[str, Any] = {"seed": seed, "epoch": result.best_epoch, "loss": settings.loss}
+    if regulariser is not None and strength:
+        args |= {"regulariser": {"name": type(regulariser).__name__, **vars(regulariser)}, "strength": strength}
+    history = Transform(name="train", args=args, parents=parents or {})
     return of(model.cpu(), card).after(history), run

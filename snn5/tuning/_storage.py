@@ -1,4 +1,4 @@
-"""Where studies are kept: `SNN5_OPTUNA_STORAGE` (any URL that Optuna takes), else one sqlite file in the checkout.
+"""Where studies are kept: `SNN5_OPTUNA_STORAGE` (any URL that Optuna takes, or journal:///a/file), else one sqlite file in the checkout.
 
 Two processes that open a new sqlite file at once crash in its migrations, so the file is made once, aside, and renamed.
 """
@@ -8,9 +8,12 @@ from pathlib import Path
 
 import optuna
 from filelock import FileLock
-from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
 
 from snn5.errors import UserError
+
+_JOURNAL = "journal://"  # an append-only file: what to take where many workers write, or on a network drive
 
 
 def open_storage(root: str | Path, url: str | None = None) -> BaseStorage:
@@ -31,6 +34,8 @@ def open_storage(root: str | Path, url: str | None = None) -> BaseStorage:
                 fresh.replace(path)
         url = f"sqlite:///{path}"
     try:
+        if url.startswith(_JOURNAL):
+            return JournalStorage(JournalFileBackend(url.removeprefix(_JOURNAL)))
         return optuna.storages.get_storage(url)
     except Exception as error:  # the URL decides which driver complains, and how
         raise UserError(f"cannot open the study storage {url!r} ({error}); start its server, or unset SNN5_OPTUNA_STORAGE") from error

@@ -5,11 +5,12 @@ takes its bracket from the study's name and the trial's number, so the name is f
 Source: Akiba et al. 2019 (Optuna), Li et al. 2018 (Hyperband), arXiv 1603.06560.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import optuna
-from optuna.pruners import HyperbandPruner
+from optuna.pruners import BasePruner, HyperbandPruner, NopPruner
 from optuna.samplers import TPESampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
@@ -18,25 +19,34 @@ from snn5.errors import UserError
 
 STARTUP_TRIALS = 5  # drawn at random before TPE has anything to go by
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
+Values = float | tuple[float, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """How much a study may spend: trials, epochs of a full trial, and Hyperband's reduction factor."""
+    """How much a study may spend: trials, epochs of a full trial, Hyperband's reduction factor; without `prune` all trials are full."""
 
     trials: int
     max_epochs: int
     reduction_factor: int = 3
+    prune: bool = True
+
+    def pruner(self) -> BasePruner:
+        """Hyperband over epochs."""
+        if not self.prune:
+            return NopPruner()
+        return HyperbandPruner(min_resource=1, max_resource=self.max_epochs, reduction_factor=self.reduction_factor)
 
 
 def search(
-    objective: Callable[[optuna.Trial], float],
+    objective: Callable[[optuna.Trial], Values],
     *,
     name: str,
     storage: BaseStorage,
     budget: Budget,
     seed: int,
-    first: dict[str, float] | None = None,
+    first: dict[str, Any] | None = None,
+    goals: Sequence[str] = ("maximize",),
     tick: Callable[[], None] = lambda: None,
 ) -> optuna.Study:
     """Run `objective` until the study holds `budget.trials` finished trials.
@@ -45,26 +55,37 @@ def search(
         objective: reports the value to maximise after each epoch and may raise `optuna.TrialPruned`.
         name: of the study; a study of that name that was cut off is continued, a finished one is run anew.
         first: the point of trial 0, usually today's settings, so that the best is never worse than they are.
+        goals: `maximize` or `minimize` of each of the objective's values; Optuna has no pruner for more than one.
         tick: called once a trial.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    kept = _finished(name, storage)
+    kept = finished(name, storage)
     if len(kept) >= budget.trials:
         kept = []
     if name in optuna.get_all_study_names(storage):
         optuna.delete_study(study_name=name, storage=storage)
-    pruner = HyperbandPruner(min_resource=1, max_resource=budget.max_epochs, reduction_factor=budget.reduction_factor)
-    study = optuna.create_study(study_name=name, storage=storage, direction="maximize", pruner=pruner)
+    study = create(name, storage, budget, goals)
     for trial in kept:
         study.add_trial(trial)
         tick()
     if first is not None and not kept:
         study.enqueue_trial(first)
     for number in range(len(kept), budget.trials):
-        study.sampler = TPESampler(seed=seed + number, n_startup_trials=STARTUP_TRIALS)
+        study.sampler = sampler(seed + number)
         study.optimize(objective, n_trials=1)
         tick()
     return study
+
+
+def create(name: str, storage: BaseStorage, budget: Budget, goals: Sequence[str] = ("maximize",), *, join: bool = False) -> optuna.Study:
+    """A new study, or with `join` the one that is there."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    pruner = budget.pruner() if len(goals) == 1 else NopPruner()
+    return optuna.create_study(study_name=name, storage=storage, directions=list(goals), pruner=pruner, load_if_exists=join)
+
+
+def sampler(seed: int) -> TPESampler:
+    """TPE as all studies here have it."""
+    return TPESampler(seed=seed, n_startup_trials=STARTUP_TRIALS)
 
 
 def best(study: optuna.Study) -> FrozenTrial:
@@ -79,7 +100,16 @@ def best(study: optuna.Study) -> FrozenTrial:
     return max(complete, key=lambda t: (t.value, -t.user_attrs.get("val/loss", 0.0), -t.number))
 
 
-def _finished(name: str, storage: BaseStorage) -> list[FrozenTrial]:
+def front(study: optuna.Study) -> list[FrozenTrial]:
+    """The complete trials that no other beats in one goal without losing in another, by number; of equal ones the first."""
+    found: list[FrozenTrial] = []
+    for trial in sorted(study.best_trials, key=lambda t: t.number):
+        if all(trial.values != other.values for other in found):
+            found.append(trial)
+    return found
+
+
+def finished(name: str, storage: BaseStorage) -> list[FrozenTrial]:
     """The trials before the first that was cut off."""
     if name not in optuna.get_all_study_names(storage):
         return []

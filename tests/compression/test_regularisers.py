@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from snn5.compression import L1, Bounds, MeanRate, Penalty, Regulariser, SynOps, Target
+from snn5.compression import L1, Bounds, MeanRate, SynOps, Target
 from snn5.errors import UserError
 from snn5.models import create_model
-from snn5.training import spike_rates
+from snn5.training import Penalty, Regulariser, spike_rates
 
 ALL: list[Regulariser] = [L1(), MeanRate(), Bounds(low=0.3, up=0.5), Target(target=0.1, floor=0.02), SynOps()]
 

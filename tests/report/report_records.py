@@ -184,7 +184,12 @@ def _tuning() -> Record:
     }
     seeds = {f"seed{s}": Run(params={"seed": s, "n_test": 450}, metrics={"test/acc": 0.98 + SHIFT[s]}) for s in SEEDS}
     study = {"study/val_acc": 0.97, "study/complete": 1.0, "study/pruned": 1.0, "study/epochs": 3.0, "study/epochs_unpruned": 4.0}
-    return Record(summary=summarise(seeds.values()) | study, runs=trials | seeds, details={"point": {"lr": 0.004, "tau": 2.2}, "trial": 0})
+    for number, (accuracy, synops) in enumerate(((0.97, 2e5), (0.96, 1e5), (0.95, 1.5e5))):
+        trials[f"tradeoff{number:03d}"] = Run(params={"state": "COMPLETE"}, metrics={"val/acc": accuracy, "cost/synops": synops})
+    trials["tradeoff003"] = Run(params={"state": "PRUNED"})
+    study |= {"tradeoff/trials": 4.0, "tradeoff/front": 2.0}
+    details = {"point": {"lr": 0.004, "tau": 2.2}, "trial": 0, "front": [0, 1]}
+    return Record(summary=summarise(seeds.values()) | study, runs=trials | seeds, details=details)
 
 
 def _sparsity() -> Record:

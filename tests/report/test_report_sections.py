@@ -101,6 +101,14 @@ def test_tuning_compares_with_p1_on_the_data_of_the_search() -> None:
     assert "P1's settings" not in reading("tuning", 3, report_records.results(without="p6_integrate@frames"))
 
 
+def test_the_front_of_accuracy_and_operations() -> None:
+    text = reading("tradeoff", 3)
+    assert "Of 4 trials 2 are on the front" in text
+    assert "2.00 times the operations buy +1.0 points on validation" in text  # 100 to 200 thousand, 96 to 97 %
+    figure = next(p.figure for p in parts(3) if isinstance(p, Drawing) and p.name == "tradeoff")
+    assert [list(line.get_xdata()) for line in figure.axes[0].lines] == [[150.0], [100.0, 200.0]]
+
+
 def test_sparsity_marks_the_chosen_strength() -> None:
     sweep = table("The sweep over the penalty's strength", 4)
     assert sweep.marked == 1 and sweep.rows[1][0] == "0.1"

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import snn5.training._one as one_module
 from snn5.checkpoint import Checkpoint, Transform
+from snn5.compression import MeanRate
 from snn5.config import Train
 from snn5.datasets import Split, Splits, load
 from snn5.record import Run
@@ -152,3 +153,12 @@ def test_every_recipe_ends_in_a_checkpoint_that_builds(splits: Splits) -> None:
     assert {v.dtype for v in checkpoint.state.values() if v.is_floating_point()} == {torch.float32}
     found = evaluate(checkpoint.build(), samples(splits.test)).accuracy
     assert found == pytest.approx(run.metrics["test/acc"], abs=0.1)  # FP32 against bfloat16
+
+
+def test_a_rate_penalty_leaves_fewer_spikes_and_stands_in_the_history(splits: Splits, trained: tuple[Checkpoint, Run]) -> None:
+    quiet, run = train_one(SETTINGS, splits, time_steps=3, seed=11, regulariser=MeanRate(), strength=100.0, guard=False)
+    assert run.curves["cost/spike_rate"][-1][1] < 0.95 * trained[1].curves["cost/spike_rate"][-1][1]  # of the last epoch
+    assert quiet.card.transforms[-1].args["regulariser"] == {"name": "MeanRate"}
+    assert quiet.card.transforms[-1].args["strength"] == 100.0
+    same_as, _ = train_one(SETTINGS, splits, time_steps=3, seed=11, regulariser=MeanRate(), strength=0.0, parents={"data/x": "abc"})
+    assert same(same_as.state, trained[0].state) and same_as.card == trained[0].card

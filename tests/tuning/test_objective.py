@@ -13,14 +13,27 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FixedTrial, TrialState
 
 import snn5.tuning._objective as objective_module
+from snn5.benchmark import count_operations
 from snn5.config import Train
 from snn5.errors import UserError
-from snn5.training import Evaluation, Fit, Samples
-from snn5.tuning import Budget, Objective, apply, point_of, search, suggest
+from snn5.models import create_model, initialise
+from snn5.training import Evaluation, Fit, Samples, evaluate, fit, penalised, spike_rates
+from snn5.tuning import RATES, Budget, Objective, Tradeoff, apply, point_of, search, suggest
 
 SHAPE = {"in_channels": 1, "num_classes": 3, "image_size": 8, "time_steps": 2}
 SETTINGS = Train(model="sew_resnet8", epochs=9, batch_size=16, model_args={"width": 4, "neuron_args": {"v_threshold": 0.3, "tau": 5.0}})
-POINT = {"lr": 2e-3, "weight_decay": 1e-3, "log_tau_minus_1": math.log(0.3), "alpha": 3.0, "tet_lambda": 0.02, "label_smoothing": 0.1}
+POINT = {
+    "lr": 2e-3,
+    "weight_decay": 1e-3,
+    "log_tau_minus_1": math.log(0.3),
+    "alpha": 3.0,
+    "tet_lambda": 0.02,
+    "label_smoothing": 0.1,
+    "rate_penalty": 1e-3,
+    "surrogate": "triangle",
+    "reset": "soft",
+    "detach_reset": False,
+}
 
 
 def noise(n: int, seed: int) -> Samples:
@@ -45,14 +58,17 @@ def trial(pruner: optuna.pruners.BasePruner | None = None) -> optuna.Trial:
 
 def test_point_from_its_parameters() -> None:
     point = suggest(FixedTrial(POINT))
-    assert point == {"lr": 2e-3, "weight_decay": 1e-3, "tau": pytest.approx(1.3), "alpha": 3.0, "tet_lambda": 0.02, "label_smoothing": 0.1}
+    assert point == {"tau": pytest.approx(1.3), **{name: value for name, value in POINT.items() if name != "log_tau_minus_1"}}
 
 
 def test_ranges_and_scales() -> None:
     """tau from 1.1 to 8 by way of log(tau - 1); rates, decay and width log-uniform; TET's weight up to 0.1, smoothing up to 0.2."""
     made = trial()
     suggest(made)
-    found = {name: (d.low, d.high, d.log) for name, d in made.distributions.items()}
+    found = {name: (d.low, d.high, d.log) for name, d in made.distributions.items() if hasattr(d, "low")}
+    among = {name: d.choices for name, d in made.distributions.items() if hasattr(d, "choices")}
+    assert found["rate_penalty"] == (1e-6, 0.1, True)
+    assert among == {"surrogate": ("atan", "sigmoid", "triangle"), "reset": ("hard", "soft"), "detach_reset": (True, False)}
     assert 1 + math.exp(found["log_tau_minus_1"][0]) == pytest.approx(1.1) and 1 + math.exp(found["log_tau_minus_1"][1]) == pytest.approx(
         8.0
     )
@@ -72,17 +88,32 @@ def test_apply_lays_the_point_over_the_settings() -> None:
         weight_decay=1e-3,
         tet_lambda=0.02,
         label_smoothing=0.1,
-        model_args={"width": 4, "neuron_args": {"v_threshold": 0.3, "tau": point["tau"], "alpha": 3.0}},
+        model_args={
+            "width": 4,
+            "neuron_args": {
+                "v_threshold": 0.3,
+                "tau": point["tau"],
+                "alpha": 3.0,
+                "surrogate": "triangle",
+                "v_reset": None,
+                "detach_reset": False,
+            },
+        },
     )
     assert SETTINGS.model_args == {"width": 4, "neuron_args": {"v_threshold": 0.3, "tau": 5.0}}  # not written to
     assert point == suggest(FixedTrial(POINT))
 
 
 def test_todays_settings_are_a_point_of_the_space() -> None:
-    """Settings -> point -> settings: the same, with tau and alpha spelt out."""
+    """Settings -> point -> settings: the same, with what neurons do by default spelt out."""
+    spelt = {"tau": pytest.approx(5.0), "alpha": 2.0, "surrogate": "atan", "v_reset": 0.0, "detach_reset": True}
     assert apply(SETTINGS, suggest(FixedTrial(point_of(SETTINGS))), 9) == replace(
-        SETTINGS, model_args={"width": 4, "neuron_args": {"v_threshold": 0.3, "tau": pytest.approx(5.0), "alpha": 2.0}}
+        SETTINGS, model_args={"width": 4, "neuron_args": {"v_threshold": 0.3, **spelt}}
     )
+    other = {"tau": 3.0, "surrogate": "sigmoid", "v_reset": None, "detach_reset": False}
+    point = point_of(replace(SETTINGS, model_args={"neuron_args": other}))
+    assert (point["surrogate"], point["alpha"], point["reset"], point["detach_reset"]) == ("sigmoid", 4.0, "soft", False)
+    assert point["rate_penalty"] == 1e-6
     assert point_of(Train(model="m", epochs=2))["log_tau_minus_1"] == 0.0  # tau = 2
 
 
@@ -221,6 +252,44 @@ def test_settings_outside_the_space_are_trial_0_all_the_same(changes: dict[str, 
         first=point_of(replace(SETTINGS, model_args={}, **changes)),
     )
     assert [t.state for t in done.get_trials()] == [TrialState.COMPLETE] * 8
+
+
+def test_the_rate_penalty_is_paid() -> None:
+    """The loss has rate_penalty times the sum of the layers' mean rates in it; watched in the first step of a real trial."""
+    seen: list[tuple[float, float]] = []
+
+    def fake(model: Any, train: Samples, _val: Samples, _settings: Train, *, extra_loss: Any, **_kw: Any) -> Fit:
+        with spike_rates(model) as counts:
+            model(train.batch(torch.arange(16))[0])
+        rates = [spikes / cells for spikes, cells in counts.values() if cells]
+        seen.append((extra_loss(0).item(), sum(rates)))
+        return Fit()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(objective_module, "fit", fake)
+        objective()(trial())
+    paid, rates = seen[0]
+    assert paid == pytest.approx(1e-3 * rates, rel=1e-5) and rates > 0.1
+
+
+# --- accuracy and operations
+
+
+def test_a_tradeoff_gives_accuracy_and_operations_and_asks_no_pruner() -> None:
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    study.enqueue_trial(POINT)
+    accuracy, synops = Tradeoff(SETTINGS, SHAPE, noise(48, 0), noise(24, 1), epochs=2, seed=7)(study.ask())
+    # the same network by itself
+    settings = apply(SETTINGS, suggest(FixedTrial(POINT)), 2)
+    model = create_model(settings.model, neuron=settings.neuron, **SHAPE, **settings.model_args)
+    generator = torch.Generator().manual_seed(7)
+    initialise(model, generator)
+    with penalised(model, RATES, 1e-3) as extra:
+        fit(model, noise(48, 0), noise(24, 1), settings, generator=generator, extra_loss=extra, guard=False)
+    val = noise(24, 1)
+    found = evaluate(model, val)
+    counted = count_operations(model.eval(), val.batch(torch.arange(24))[0]).total("acs")
+    assert accuracy == found.accuracy and synops == pytest.approx(counted) and synops > 0
 
 
 @pytest.mark.parametrize("said", ["the loss is nan in epoch 0; lower lr=0.03", "layer stem_neuron is silent (0.0e+00 spikes ...)"])

@@ -10,7 +10,7 @@ from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from snn5.errors import UserError
-from snn5.tuning import Budget, best, search
+from snn5.tuning import Budget, best, front, search
 from snn5.tuning import _study as study_module
 
 BUDGET = Budget(trials=14, max_epochs=9, reduction_factor=3)
@@ -52,6 +52,52 @@ def test_2_pruned_trials_stopped_early_and_complete_ones_did_not() -> None:
     assert {TrialState.COMPLETE, TrialState.PRUNED} == set(states)
     assert all(len(values) == 9 if state is TrialState.COMPLETE else len(values) < 9 for _, state, values in found)
     assert sum(len(values) for _, _, values in found) < 0.8 * 25 * 9  # it saves something
+
+
+def test_hyperband_saves_half_of_the_epochs_at_a_best_within_1_percent() -> None:
+    """Spec P3.1's gate on its toy: 120 trials of up to 27 epochs, with Hyperband and without."""
+    full, saving = Budget(trials=120, max_epochs=27, prune=False), Budget(trials=120, max_epochs=27)
+    spent, values = [], []
+    for budget in (full, saving):
+
+        def curve(trial: optuna.Trial, epochs: int = budget.max_epochs) -> float:
+            x, y = trial.suggest_float("x", -1.0, 1.0), trial.suggest_float("y", 1e-4, 1e-1, log=True)
+            level = 1 - (x - 0.3) ** 2 - 0.1 * (math.log10(y) + 2) ** 2
+            for epoch in range(1, epochs + 1):
+                value = level * (1 - 0.8**epoch)
+                trial.report(value, epoch)
+                if epoch < epochs and trial.should_prune():
+                    raise optuna.TrialPruned
+            return value
+
+        done = study("toy", objective=curve, budget=budget)
+        spent.append(sum(len(t.intermediate_values) for t in done.get_trials()))
+        values.append(best(done).value)
+    assert spent[0] == 120 * 27 and spent[1] <= 0.5 * spent[0]
+    assert values[1] >= 0.99 * values[0]
+
+
+def test_several_goals_and_their_front() -> None:
+    """x costs what it earns, so all are on the front but what is dominated: y = 1 costs more for nothing."""
+
+    def earn(trial: optuna.Trial) -> tuple[float, float]:
+        x, y = trial.suggest_float("x", 0.0, 1.0), trial.suggest_categorical("y", (0, 1))
+        return x, x + y
+
+    goals = ("maximize", "minimize")
+    done = study(objective=earn, goals=goals)
+    kept = front(done)
+    assert kept and all(t.params["y"] == 0 for t in kept) and [t.number for t in kept] == sorted(t.number for t in kept)
+    assert {t.number for t in kept} == {t.number for t in done.get_trials() if t.params["y"] == 0}
+    assert [t.params for t in study(objective=earn, goals=goals).get_trials()] == [t.params for t in done.get_trials()]
+
+
+def test_equal_trials_stand_once_on_the_front() -> None:
+    made = optuna.create_study(directions=["maximize", "minimize"])
+    for values in ([0.9, 5.0], [0.9, 5.0], [0.8, 6.0], [0.95, 9.0]):
+        made.add_trial(optuna.trial.create_trial(values=values, state=TrialState.COMPLETE))
+    made.add_trial(optuna.trial.create_trial(state=TrialState.PRUNED))
+    assert [t.number for t in front(made)] == [0, 3]
 
 
 def test_6_finds_a_planted_optimum() -> None:
@@ -174,9 +220,9 @@ def test_kept_trials_are_those_before_the_first_that_was_cut_off() -> None:
     made = optuna.create_study(study_name="s", storage=storage)
     for state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.COMPLETE):
         made.add_trial(optuna.trial.create_trial(value=None if state is TrialState.FAIL else 1.0, state=state))
-    kept: list[FrozenTrial] = study_module._finished("s", storage)
+    kept: list[FrozenTrial] = study_module.finished("s", storage)
     assert [t.state for t in kept] == [TrialState.COMPLETE, TrialState.PRUNED]
-    assert study_module._finished("unheard of", storage) == []
+    assert study_module.finished("unheard of", storage) == []
 
 
 def test_math_of_the_toy() -> None:

@@ -1,8 +1,10 @@
 """Where studies are kept."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from wsgiref.util import setup_testing_defaults
 
 import optuna
 import pytest
@@ -37,6 +39,26 @@ def test_the_environment_and_an_argument_name_another(tmp_path: Path, monkeypatc
     optuna.create_study(study_name="b", storage=open_storage(tmp_path, f"sqlite:///{tmp_path}/own.db"))
     assert names(open_storage(tmp_path)) == ["a"] and (tmp_path / "own.db").is_file()
     assert not (tmp_path / ".cache").exists()
+
+
+def test_a_journal_file(tmp_path: Path) -> None:
+    url = f"journal://{tmp_path}/studies.log"
+    optuna.create_study(study_name="kept", storage=open_storage(tmp_path, url))
+    assert optuna.get_all_study_names(open_storage(tmp_path, url)) == ["kept"]
+
+
+def test_optuna_dashboard_shows_a_study(tmp_path: Path) -> None:
+    """The page's own data, as its server hands them out."""
+    optuna_dashboard = pytest.importorskip("optuna_dashboard")
+    storage = open_storage(tmp_path)
+    optuna.create_study(study_name="shown", storage=storage)
+    said: list[str] = []
+    environ: dict[str, object] = {}
+    setup_testing_defaults(environ)
+    environ["PATH_INFO"] = "/api/studies"
+    body = b"".join(optuna_dashboard.wsgi(storage)(environ, lambda status, _headers, *_: said.append(status)))
+    assert said == ["200 OK"] and "shown" in [s["study_name"] for s in json.loads(body)["study_summaries"]]
+    storage.remove_session()
 
 
 @pytest.mark.parametrize("url", ["postgresql+nothing://x", "not a url", "sqlite:////no/such/folder/s.db"])

@@ -1,4 +1,4 @@
-"""P3.1: the Optuna study: which trials Hyperband stopped, and what the best point is."""
+"""P3.1: the Optuna studies: which trials Hyperband stopped, what the best point is, and what an operation is worth."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from snn5.record import Run
 from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results, Value
 from snn5.report._style import ACCENT, GREY, INK, canvas, whole_ticks
-from snn5.report._text import decimal, whole, with_unit
+from snn5.report._text import decimal, signed, whole, with_unit
 
 STAGE = "p3_tune"
 _LOOKS = {  # colour, mark at the end, line
@@ -18,11 +18,12 @@ _LOOKS = {  # colour, mark at the end, line
 
 
 def parts(results: Results) -> list[Part]:
-    """The trials' curves, then the point that won and its accuracy."""
+    """The trials' curves, the point that won and its accuracy, the front of the study with two goals."""
     record = results.get(STAGE)
     if record is None:
         return [Missing(title="The hyperparameter search", reason=f"{STAGE} has not run")]
-    return [_figure(results, f"trial{int(record.details.get('trial', -1)):03d}"), _table(results)]
+    found: list[Part] = [_figure(results, f"trial{int(record.details.get('trial', -1)):03d}"), _table(results)]
+    return [*found, _front(results, record.details["front"])] if "front" in record.details else found
 
 
 def _figure(results: Results, best: str) -> Drawing:
@@ -50,6 +51,36 @@ def _figure(results: Results, best: str) -> Drawing:
     if best == "trial000":
         text += " Trial 0 is P1's own point: the search found none that is better on validation."
     return Drawing(name="tuning", figure=figure, alt="Validation accuracy over epochs of every trial of the search", reading=text)
+
+
+def _front(results: Results, numbers: list[int]) -> Drawing:
+    """Every trial of the study of accuracy and operations, those on the front joined."""
+    figure, (axes,) = canvas(2.9)
+    names = {f"tradeoff{number:03d}" for number in numbers}
+    points = {
+        name: (run.metrics["cost/synops"] / 1000, 100 * run.metrics["val/acc"])
+        for name, run in results.runs(STAGE)
+        if name.startswith("tradeoff") and run.metrics
+    }
+    others = [point for name, point in points.items() if name not in names]
+    front = sorted(point for name, point in points.items() if name in names)
+    if others:
+        axes.plot(*zip(*others, strict=True), "o", color=GREY, markersize=4, label="beaten in one goal, not better in the other")
+    if front:
+        axes.plot(*zip(*front, strict=True), "o-", color=ACCENT, markersize=5.5, linewidth=1.2, label="Pareto front")
+    if "tradeoff000" in points:
+        axes.annotate("P1's point", points["tradeoff000"], xytext=(6, -11), textcoords="offset points", fontsize=8)
+    axes.set(title="accuracy against operations, each trial", xlabel="SynOps per sample, thousands", ylabel="validation accuracy, %")
+    axes.margins(x=0.1, y=0.15)
+    axes.legend(loc="lower right")
+    text = f"Of {whole(results.number(STAGE, 'tradeoff/trials') or 0)} trials {len(front)} are on the front of accuracy and operations."
+    if len(front) > 1:
+        (low, a), (high, b) = front[0], front[-1]
+        text += (
+            f" From its cheapest point to its best, {decimal(high / low)} times the operations buy {signed(b - a)} points on validation."
+        )
+    text += " Short trainings of one seed each, compared with each other only."
+    return Drawing(name="tradeoff", figure=figure, alt="Validation accuracy against synaptic operations of every trial", reading=text)
 
 
 def _end(run: Run) -> str:
