@@ -3,9 +3,10 @@
     python -m snn5.stages.p8_lsm
 
 Claim: at least 95 % on the events; on the order task at least 95 % where a read-out of input counts knows nothing, and 20 points from
-recurrence where the read-out sees whole-window counts only; the same seed gives the same bits, whatever the batches. What intrinsic
-plasticity, STDP and inhibitory STDP are worth is no claim: the ablations say it, with intervals. On the events recurrence hardly helps:
-time bins do its work (`events_gain0`); the plain input's read-out in the same bins (`input_counts`) is the rival. Seeds draw the wiring.
+recurrence where the read-out sees whole-window counts only; the same seed gives the same bits, whatever the batches. What each rule is
+worth is no claim. Measured (5 seeds, mean and 95 % interval): hard order task 96.5 +- 1.0 % frozen, 97.4 +- 1.0 with intrinsic plasticity,
+98.0 +- 1.2 with STDP too, 99.1 +- 0.3 with all three rules (+2.7 +- 1.0, paired); events 97.7 +- 0.9 frozen, then 98.2, 98.1, 98.0: no
+difference shown, nor from recurrence, whose work the time bins do (`events_gain0`). Seeds draw the wiring.
 Out: metrics.json, curves.csv; the raster of the first test sample is in the details of the first run of `events`.
 """
 
