@@ -9,7 +9,6 @@ worth is no claim. Measured (5 seeds, mean and 95 % interval): hard order task 9
 difference shown, nor from recurrence, whose work the time bins do. Seeds draw the wiring. Out: metrics.json, curves.csv.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -43,7 +42,7 @@ def run(stage: Stage) -> Record:
     def hard(seed: int, learning: Plasticity | None = None, alive: bool = True, **changes: Any) -> Run:
         return order_trial(replace(settings, **changes), HARD, seed=stage.seed("order", seed), bins=1, alive=alive, learning=learning)
 
-    variants: dict[str, Callable[[int], Run]] = {
+    variants: dict[str, Any] = {  # functions of a seed
         "events": events,
         "events_gain0": partial(events, online=False, gain=0.0),
         "order_easy": lambda seed: order_trial(settings, EASY, seed=stage.seed("order", seed), bins=settings.bins),
