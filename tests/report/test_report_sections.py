@@ -158,3 +158,12 @@ def test_value_and_samples() -> None:
     assert full.value("p3_tune", "no/such") is None
     full.records["p3_tune"].runs["extra"] = Run()
     assert [name for name, _ in full.runs("p3_tune", seed=1)] == ["seed1"]
+
+
+def test_recordings_that_were_left_out_are_counted() -> None:
+    from snn5.report.sections import p7
+
+    full = report_records.results()
+    assert "left out" not in p7.parts(full)[0].note
+    full.records["p7_data@events"].summary["data/skipped"] = 3.0
+    assert "3 empty or damaged recordings were left out" in p7.parts(full)[0].note
