@@ -6,11 +6,27 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from snn5._sections import Binning, Camera, Cochlea, Coding, Cutoff, Data, Datasets, Folder, Integration, Liquid, Sparsity, Tuning, repeated
+from snn5._sections import (
+    Augment,
+    Binning,
+    Camera,
+    Cochlea,
+    Coding,
+    Cutoff,
+    Data,
+    Datasets,
+    Folder,
+    Integration,
+    Liquid,
+    Sparsity,
+    Tuning,
+    repeated,
+)
 from snn5._settings import parse, read_yaml, setting
 from snn5.errors import UserError, unknown
 
 __all__ = [
+    "Augment",
     "Binning",
     "Camera",
     "Cochlea",
