@@ -34,6 +34,18 @@ class Binning:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Augment:
+    """Changed copies of the training recordings, made before they become frames; a copy gets all that is not off."""
+
+    copies: int = setting(0, low=0, high=100)  # of each training recording; 0: off
+    window: float = setting(1.0, low=0.1, high=1.0)  # of the sensor's sides: a random window is kept and put somewhere; 1: off
+    flip: bool = setting(False)  # left and right change places in half of the copies
+    stretch: float = setting(1.0, low=0.1, high=1.0)  # of the length: a random stretch of time is kept; 1: off
+    jitter_us: float = setting(0.0, low=0.0, high=1e6)  # standard deviation that is added to every time
+    drop: float = setting(0.0, low=0.0, high=0.9)  # share of the events that are left out
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Folder:
     """Your own recordings, images or sounds: the sets event_folder, image_folder and audio_folder."""
 
@@ -74,6 +86,7 @@ class Data:
     on_error: str = setting("stop", among=("stop", "skip"))  # at an empty or damaged recording; skipped ones are named and counted
     camera: Camera = field(default_factory=Camera)
     binning: Binning = field(default_factory=Binning)
+    augment: Augment = field(default_factory=Augment)
     folder: Folder = field(default_factory=Folder)
     cochlea: Cochlea = field(default_factory=Cochlea)
 

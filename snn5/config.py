@@ -8,6 +8,7 @@ from typing import Any
 
 from snn5._bio_sections import Dale, Homeostasis, Liquid, Local, Plasticity
 from snn5._sections import (
+    Augment,
     Binning,
     Camera,
     Cochlea,
@@ -28,6 +29,7 @@ from snn5._settings import parse, read_yaml, setting
 from snn5.errors import UserError, unknown
 
 __all__ = [
+    "Augment",
     "Binning",
     "Camera",
     "Cochlea",
