@@ -43,6 +43,7 @@ class Liquid:
     radius: float = setting(2.0, low=0.1, high=100.0)  # lambda, in grid spacings
     inhibition: float = setting(5.0, low=0.0, high=100.0)  # an inhibitory weight over an excitatory one; 4 balances 80/20
     input_synapses: float = setting(5.0, low=0.1, high=1e6)  # mean number of a neuron's input synapses
+    input_radius: float | None = setting(None, low=0.1, high=1000.0)  # pixels: a neuron sees one patch of the sensor; null: pixels anywhere
     drive: float = setting(2.0, low=0.0, high=1000.0)  # mean potential that the input alone would hold a neuron at, in thresholds
     tau_m_ms: float = setting(30.0, low=0.1, high=10000.0)  # median membrane time constant
     tau_m_spread: float = setting(0.4, low=0.0, high=3.0)  # sigma of ln(tau_m)
