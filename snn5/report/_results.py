@@ -1,11 +1,12 @@
 """What the stages recorded, by stage name, with the one question the report asks everywhere: which figure, with which spread and n."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from snn5 import record
+from snn5.files import read_json
 from snn5.record import Record, Run
 from snn5.statistics import mean_sd
 
@@ -41,6 +42,9 @@ STAGES = (
 )
 
 
+EXPERIMENTS = Path("experiments", "results")
+
+
 def folder(stage: str) -> Path:
     """Where the stage `p1_train@a-b` writes, relative to the project: data/p1_train/a-b."""
     return Path("data", *stage.split("@"))
@@ -64,9 +68,14 @@ class Value:
 
 @dataclass(frozen=True)
 class Results:
-    """Records by stage name; a stage that has not run is absent, and every question about it answers None or nothing."""
+    """Records by stage name; a stage that has not run is absent, and every question about it answers None or nothing.
+
+    Attributes:
+        records: by stage. recorded: what the experiments found that are too long for a stage, by name, as their files have it.
+    """
 
     records: Mapping[str, Record]
+    recorded: Mapping[str, Any] = field(default_factory=dict)
 
     def get(self, stage: str) -> Record | None:
         """The record of `stage`."""
@@ -120,10 +129,11 @@ def measurement(run: Run) -> dict[str, Any]:
 
 
 def read(root: Path) -> Results:
-    """The records that are there; what a stage that runs now needs is checked by its harness, not here.
+    """The records and recorded experiments that are there; what a stage that runs now needs is checked by its harness, not here.
 
     Raises:
         UserError: a file is no record.
     """
     there = [stage for stage in STAGES if (root / folder(stage) / "metrics.json").is_file()]
-    return Results({stage: record.load(root / folder(stage)) for stage in there})
+    recorded = {path.stem: read_json(path) for path in sorted((root / EXPERIMENTS).glob("*.json"))}
+    return Results({stage: record.load(root / folder(stage)) for stage in there}, recorded)

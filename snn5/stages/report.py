@@ -2,7 +2,7 @@
 
     python -m snn5.stages.report
 
-Reads the records of all stages and nothing else. Wall time: 15 s on one core.
+Reads the records of all stages and the results of the recorded experiments, nothing else. Wall time: 15 s on one core.
 Out: reports/roadmap.html with a PNG per figure; metrics.json (states and verdicts), curves.csv.
 """
 

@@ -7,7 +7,7 @@ from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results
 from snn5.report._style import ACCENT, GREY, canvas, whole_ticks
 from snn5.report._text import percent, spread, whole
-from snn5.report.sections import _contrasts
+from snn5.report.sections import _contrasts, _recorded
 from snn5.statistics import mean_sd
 
 SLOTS = ("frames", "events")
@@ -19,7 +19,8 @@ def parts(results: Results) -> list[Part]:
     there = [(family, slot) for slot in SLOTS for family in FAMILIES if results.get(f"p1_train@{family}-{slot}")]
     if not there:
         return [Missing(title="Training of P1's networks", reason="p1_train has not run")]
-    return [_table(results, there), _curves(results, there), *_contrasts.parts(results)]
+    recorded = [*_recorded.depth(results), *_recorded.nmnist(results)]
+    return [_table(results, there), _curves(results, there), *_contrasts.parts(results), *recorded]
 
 
 def _table(results: Results, there: list[tuple[str, str]]) -> Table:

@@ -2,16 +2,18 @@
 
 from snn5.report._parts import Part
 from snn5.report._results import Results
-from snn5.report.sections import _dale, _homeostasis, _liquid, _local, _reproducibility, _seeds
+from snn5.report.sections import _dale, _homeostasis, _liquid, _local, _recorded, _reproducibility, _seeds
 
 
 def parts(results: Results) -> list[Part]:
     """P8.1 to P8.4."""
     return [
         *_liquid.parts(results),
+        *_recorded.liquid(results),
         *_local.parts(results),
         *_dale.parts(results),
         *_homeostasis.parts(results),
         *_reproducibility.parts(results),
+        *_recorded.reproducibility(results),
         *_seeds.parts(results),
     ]

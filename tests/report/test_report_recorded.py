@@ -1,0 +1,92 @@
+"""Recorded experiments in the report: their tables from files made by hand, and what they do to the third target."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import report_records
+
+from snn5.report import Results, read
+from snn5.report._parts import Table
+from snn5.report._targets import targets
+from snn5.report.sections import _recorded
+
+
+def recorded(name: str, found: dict[str, Any]) -> Results:
+    return Results(report_records.results().records, {name: {"command": "python -m experiments.x", **found}})
+
+
+def only(parts: list[Any]) -> Table:
+    [table] = parts
+    assert isinstance(table, Table)
+    return table
+
+
+def rows(table: Table) -> list[list[str]]:
+    return [[cell.replace("\u202f", " ") for cell in row] for row in table.rows]
+
+
+def test_depth_sorts_by_family_and_size() -> None:
+    def entry(params: float, accuracy: float) -> dict[str, Any]:
+        figures = {"test/acc": accuracy, "test/acc_sd": 0.02, "test/acc_last": accuracy - 0.1, "test/acc_last_sd": 0.01}
+        return {"settings": {"epochs": 15}, "seeds": [0, 1, 2], "n": 450, "model/params": params, **figures}
+
+    networks = {"sew_resnet110": entry(300, 0.8), "spiking_resnet20": entry(100, 0.5), "sew_resnet20": entry(100, 0.9)}
+    table = only(_recorded.depth(recorded("depth", {"networks": networks})))
+    assert rows(table)[0] == ["sew_resnet20", "15", "90.0 ± 2.0", "80.0 ± 1.0", "450", "3"]
+    assert [row[0] for row in table.rows] == ["sew_resnet20", "sew_resnet110", "spiking_resnet20"]
+    assert table.note == "Command: python -m experiments.x."
+
+
+def test_nmnist_puts_the_best_first() -> None:
+    def entry(pooled: float) -> dict[str, Any]:
+        figures = {"test/acc_last": pooled, "test/acc_last_sd": 0.005, "cost/spike_rate": 0.1, "cost/spike_rate_sd": 0.0}
+        return {
+            "settings": {"model": "m", "epochs": 9},
+            "folds": [0.9] * 5,
+            "n": 1100,
+            "pooled/acc_last": pooled,
+            "model/params": 1e3,
+            **figures,
+        }
+
+    found = {"data": {"recordings": 1100, "time_steps": 3}, "families": {"a": entry(0.95), "b": entry(0.98)}}
+    table = only(_recorded.nmnist(recorded("nmnist_folds", found)))
+    assert rows(table)[0] == ["b", "m", "9", "98.0", "98.0 ± 0.5", "0.100", "1000", "1100", "5"]
+
+
+def figures(track: str, *, good: int, seeds: int, asked: float, bits: float = 1.0) -> dict[str, float]:
+    found = {"n_seeds": seeds, "n_test": 450, "test/acc": 0.97, "test/acc_sd": 0.01, "test/acc_min": 0.95, "target": asked, "r0/bits": bits}
+    found |= {"r1/successes": good, "r1/proved": 0.9505 if good == seeds == 59 else 0.9, "r2/steadiness": 0.99, "r3/agreement": 0.95}
+    return {f"{track}/{name}": float(value) for name, value in found.items()}
+
+
+def proof(**changes: Any) -> dict[str, Any]:
+    made = {"bio": figures("bio", good=59, seeds=59, asked=0.9), "sg": figures("sg", good=59, seeds=59, asked=0.95)} | changes
+    return {"n_test": 450, "tracks": {track: {"figures": own} for track, own in made.items()}}
+
+
+def test_reproducibility_counts_seeds_and_what_they_prove() -> None:
+    table = only(_recorded.reproducibility(recorded("reproducibility", proof())))
+    first = ["liquid with a local rule", "97.0 ± 1.0", "95.0", "90", "59 of 59", "95.0", "0.990", "95.0", "450", "59"]
+    assert rows(table)[0] == first
+
+
+def test_the_third_target_takes_the_recorded_seeds() -> None:
+    card = targets(recorded("reproducibility", proof()))[2]
+    assert (card.verdict, card.figure) == ("reached", "59 of 59 seeds")
+    assert any("The liquid, recorded by `python -m experiments.reproducibility`: 59 of 59 seeds reach 90 %" in note for note in card.notes)
+
+
+def test_one_failure_or_one_bit_is_no_proof() -> None:
+    for bad in (figures("sg", good=58, seeds=59, asked=0.95), figures("sg", good=59, seeds=59, asked=0.95, bits=0.0)):
+        assert targets(recorded("reproducibility", proof(sg=bad)))[2].verdict == "not proved"
+
+
+def test_what_is_not_there_makes_no_table(tmp_path: Path) -> None:
+    empty = Results({})
+    assert [*_recorded.depth(empty), *_recorded.nmnist(empty), *_recorded.reproducibility(empty), *_recorded.liquid(empty)] == []
+    folder = tmp_path / "experiments" / "results"
+    folder.mkdir(parents=True)
+    (folder / "depth.json").write_text(json.dumps({"networks": {}}))
+    assert read(tmp_path).recorded == {"depth": {"networks": {}}}
