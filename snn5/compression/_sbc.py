@@ -59,11 +59,10 @@ def prune(
     Raises:
         UserError: neither or both of sparsity and pattern, a value out of its range, a quantised checkpoint, or no samples.
     """
-    if (sparsity is None) == (pattern is None):
-        raise UserError(f"sparsity={sparsity}, pattern={pattern}; give one of them")
-    if sparsity is not None:
+    if pattern is None and sparsity is not None:
         return prune_many(checkpoint, calibration, [(method, sparsity)], memory_bytes=memory_bytes, parents=parents)[0]
-    assert pattern is not None
+    if pattern is None or sparsity is not None:
+        raise UserError(f"sparsity={sparsity}, pattern={pattern}; give one of them")
     _nm.check(pattern)
     args = {"method": method, "pattern": list(pattern)}
     return _run(checkpoint, calibration, _block_masks(pattern, method, memory_bytes), [args], memory_bytes, parents)[0]
