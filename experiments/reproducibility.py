@@ -30,7 +30,16 @@ from snn5.reproducible import keep_memory, one_thread
 
 NAME = "reproducibility"
 RESULT, KEPT = Path("experiments/results/reproducibility.json"), Path(".cache/experiments/reproducibility")
-CODE = ("bio", "bio/reproducibility", "coding", "neurons", "training")  # what a training runs
+CODE = (  # what a training runs
+    "bio/_*.py",
+    "bio/reproducibility/_trial.py",
+    "bio/reproducibility/_encode.py",
+    "bio/reproducibility/_*_learner.py",
+    "coding/*.py",
+    "models/_base.py",
+    "neurons/*.py",
+    "training/*.py",
+)
 HOW_MANY = ("seeds", "runs", "sources", "bio_target", "sg_target")  # settings that change no training
 
 
@@ -42,7 +51,10 @@ def main(settings: config.Config, splits: Splits, *, result: Path = RESULT, kept
     """
     own = settings.p8_reproducibility
     learner, study = learners(own, settings.p8, splits), studies(own)
-    state = {"p8": asdict(settings.p8), "code": {path.as_posix(): md5(path) for part in CODE for path in _sources(part)}}
+    state = {
+        "p8": asdict(settings.p8),
+        "code": {path.as_posix(): md5(path) for pattern in CODE for path in sorted(Path("snn5").glob(pattern))},
+    }
     made_by = {"p8_reproducibility": {name: value for name, value in asdict(own).items() if name not in HOW_MANY}, **state}
 
     def train(what: Job) -> Outcome:
@@ -76,10 +88,6 @@ def main(settings: config.Config, splits: Splits, *, result: Path = RESULT, kept
             "tracks": tracks,
         },
     )
-
-
-def _sources(part: str) -> list[Path]:
-    return sorted(Path("snn5", part).glob("*.py"))
 
 
 def _file(kept: Path, what: Job) -> Path:

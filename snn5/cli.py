@@ -114,19 +114,27 @@ def prepare(
             def advance(done: int, total: int, bar: Progress = bar, line: TaskID = line) -> None:
                 bar.update(line, completed=done, total=total)
 
-            splits = datasets.prepare(settings, slot, folder=folder, progress=advance)
+            splits = datasets.prepare(settings, slot, folder=folder, scratch=root / ".cache" / "prepare", progress=advance)
         typer.echo(f"{folder}: {len(splits.train)} train, {len(splits.val)} val, {len(splits.test)} test")
+        for left_out in datasets.skipped(splits.train):
+            typer.echo(f"  {left_out}", err=True)
 
 
 @data.command()
 def verify(
-    folders: Annotated[list[Path] | None, typer.Argument(help="Folders of splits (default: both under data/p7_data).")] = None,
+    folders: Annotated[
+        list[Path] | None, typer.Argument(help="Folders of splits, or names of data sets (default: both under data/p7_data).")
+    ] = None,
 ) -> None:
-    """Check prepared splits: hashes, counts, labels, and that no sample is in two of them."""
+    """Check prepared splits: hashes, counts, labels, and that no sample is in two of them; of a data set, the md5 of its official files."""
     from snn5 import datasets
 
     findings = []
     for folder in folders or [find_root() / "data" / "p7_data" / slot for slot in datasets.SLOTS]:
+        if str(folder) in datasets.list_datasets() and not folder.is_dir():
+            for line in datasets.verify_official(str(folder)):
+                typer.echo(line)
+            continue
         wrong = datasets.verify(folder)
         findings += wrong
         typer.echo(f"{folder}: {'something is wrong' if wrong else 'all is well'}")
@@ -204,6 +212,17 @@ def bench_cutoff(
 
     source, data = checkpoints.load(checkpoint), load_split(split)
     _compare(benchmarks.cutoff(source, data, batch_size=batch, say=lambda text: typer.echo(f"{text} ...", err=True)), json)
+
+
+@bench.command("data")
+def bench_data(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer recordings and repeats: a few seconds.")] = False,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the figures there.")] = None,
+) -> None:
+    """Time events to frames against tonic's ToFrame, both sides in turn and held to the same frames; medians and their ratios."""
+    from snn5 import bench as benchmarks
+
+    _compare(benchmarks.data(quick=quick, say=lambda text: typer.echo(f"{text} ...", err=True)), json)
 
 
 def _compare(rows: list[Any], json: Path | None) -> None:

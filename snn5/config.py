@@ -6,21 +6,52 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from snn5._sections import Camera, Coding, Cutoff, Data, Datasets, Integration, Liquid, Sparsity, Tuning, repeated
+from snn5._sections import (
+    Binning,
+    Camera,
+    Cochlea,
+    Coding,
+    Cutoff,
+    Dale,
+    Data,
+    Datasets,
+    Effort,
+    Folder,
+    Homeostasis,
+    Integration,
+    Liquid,
+    Local,
+    Plasticity,
+    Pruning,
+    Quantisation,
+    Sparsity,
+    Tuning,
+    repeated,
+)
 from snn5._settings import parse, read_yaml, setting
 from snn5.errors import UserError, unknown
 
 __all__ = [
+    "Binning",
     "Camera",
+    "Cochlea",
     "Coding",
     "Config",
     "Contrast",
     "Cutoff",
+    "Dale",
     "Data",
     "Datasets",
+    "Effort",
+    "Folder",
+    "Homeostasis",
     "Integration",
     "Liquid",
+    "Pruning",
+    "Quantisation",
     "Reproducibility",
+    "Local",
+    "Plasticity",
     "Sparsity",
     "Train",
     "Tuning",
@@ -177,10 +208,15 @@ class Config:
     p2_coding: Coding
     p3: Tuning
     p4: Sparsity
+    p4_prune: Pruning
+    p4_quantize: Quantisation
     p5: Cutoff
     p6: Integration
     p8: Liquid
+    p8_dale: Dale
+    p8_homeostasis: Homeostasis
     p8_reproducibility: Reproducibility
+    p8_local: Local
 
     def __post_init__(self) -> None:
         if not self.seeds or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:

@@ -184,7 +184,10 @@ def test_unknown_wrong_or_out_of_range(tmp_path: Path, change: Change, said: str
         (at("p2_coding.quantiles", [0.0]), r"quantiles=\[0\.0\]; need at least one value, each above 0 up to 1"),
         (at("p2_coding.seeds", [3]), r"p2_coding: seeds=\[3\]; need at least two seeds"),
         (at("p4.strengths", [0.1, 0.0]), r"p4: strengths=\[0\.1, 0\.0\]; need at least one value, none negative, in rising order"),
+        (at("p4_prune.sparsities", [0.5, 1.0]), r"p4_prune: sparsities=\[0\.5, 1\.0\]; need at least one value, each above 0 and below 1"),
         (at("p4.strengths", [-0.1]), r"strengths=\[-0\.1\]; need"),
+        (at("p4_quantize.bits", [4, 1]), r"p4_quantize: bits=\[4, 1\]; need at least one width, each from 2 to 8"),
+        (at("p4_quantize.bits", [4, 4]), r"bits=\[4, 4\]; need .* all different"),
         (at("p5.epsilons", [0.5, 1.1]), r"p5: epsilons=\[0\.5, 1\.1\]; need at least one value, each from 0 to 1"),
         (at("p8.odds", [0.5, 0.5]), r"p8: odds=\[0\.5, 0\.5\]; need four values from 0 to 1"),
         (lambda raw: raw["p8"].update(dt_ms=5.0, delay_ms=2.0), r"p8: delay_ms=2\.0 is less than one step of dt_ms=5\.0; raise it"),
@@ -248,7 +251,9 @@ def test_a_dataclass_made_in_code_checks_its_combinations_too() -> None:
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("place", ["p2_neurons.taus", "p4.strengths", "p5.epsilons", "p2_coding.quantiles", "p8.odds"])
+@pytest.mark.parametrize(
+    "place", ["p2_neurons.taus", "p4.strengths", "p4_prune.sparsities", "p5.epsilons", "p2_coding.quantiles", "p8.odds"]
+)
 def test_lists_take_no_nan(tmp_path: Path, place: str, bad: float) -> None:
     with pytest.raises(UserError, match=rf"{place}\[1\]=-?(nan|inf): need a finite number"):
         changed(tmp_path, at(place, [0.5, bad]))
@@ -277,6 +282,7 @@ def test_arguments_of_a_model_take_no_nan(tmp_path: Path) -> None:
         ("p2_neurons.taus", [2.0, 2.0], "all different"),
         ("p2_neurons.taus", [2.0, 2.0000001], "all different"),  # both would be the run plif-tau2
         ("p4.strengths", [0.0, 0.1, 0.1], "none twice"),
+        ("p4_prune.sparsities", [0.5, 0.9, 0.9], "all different"),
         ("p5.epsilons", [0.01, 0.0, 0.01], "all different"),
     ],
 )

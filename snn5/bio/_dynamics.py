@@ -31,14 +31,15 @@ class Constants(NamedTuple):
     Attributes:
         weight_nn: signed recurrent weights [post, pre].
         decay_m_n, decay_s, decay_a: exp(-dt / tau) of each membrane, of the synaptic current and of the adaptation.
-        threshold: at rest. adaptation: rise of the threshold per spike of fatigue. refractory: in steps.
+        threshold: at rest, one for all or one for each neuron [n].
+        adaptation: rise of the threshold per spike of fatigue. refractory: in steps.
     """
 
     weight_nn: Tensor
     decay_m_n: Tensor
     decay_s: float
     decay_a: float
-    threshold: float
+    threshold: float | Tensor
     adaptation: float
     refractory: int
 

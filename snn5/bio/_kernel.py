@@ -29,7 +29,20 @@ def columns(weight: Tensor) -> Columns:
 
 @numba.njit(nogil=True)
 def run(  # type: ignore[no-untyped-def]
-    x_TNC, past_DNn, v_Nn, current_Nn, fatigue_Nn, wait_Nn, inputs, synapses, decay_m_n, decay_s, decay_a, threshold, adaptation, refractory
+    x_TNC,
+    past_DNn,
+    v_Nn,
+    current_Nn,
+    fatigue_Nn,
+    wait_Nn,
+    inputs,
+    synapses,
+    decay_m_n,
+    threshold_n,
+    decay_s,
+    decay_a,
+    adaptation,
+    refractory,
 ) -> Any:
     """All steps of all samples.
 
@@ -37,7 +50,7 @@ def run(  # type: ignore[no-untyped-def]
         x_TNC: uint8 input counts. past_DNn: uint8 spikes still on their way, oldest first.
         v_Nn, current_Nn, fatigue_Nn, wait_Nn: float32 state, changed in place.
         inputs, synapses: `Columns` of the input and of the recurrent weights.
-        decay_m_n ... refractory: as in `_liquid.Constants`, float32.
+        decay_m_n ... refractory: as in `_dynamics.Constants`, float32.
 
     Returns:
         uint8 spikes [T, N, n].
@@ -64,7 +77,7 @@ def run(  # type: ignore[no-untyped-def]
                         inflow[synapses.target[e]] += synapses.weight[e]
             for i in range(n):
                 current[i] = current[i] * decay_s + inflow[i]
-                bar = threshold + adaptation * fatigue[i]
+                bar = threshold_n[i] + adaptation * fatigue[i]
                 fatigue[i] = fatigue[i] * decay_a
                 if wait[i] > zero:
                     wait[i] -= one

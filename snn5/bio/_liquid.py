@@ -1,4 +1,4 @@
-"""A liquid: a recurrent pool of leaky integrate-and-fire neurons whose weights are drawn once and trained by no gradient.
+"""A liquid: a recurrent pool of leaky integrate-and-fire neurons, drawn at random and trained by no gradient.
 
 Shapes: T steps, N samples, C inputs, n neurons, D steps of synaptic delay; matrices [post, pre].
 """
@@ -43,6 +43,7 @@ class Liquid(MemoryModule):
     magnitude: Tensor
     weight_in: Tensor
     tau_m_ms: Tensor
+    threshold: Tensor
     probability: Tensor
 
     def __init__(self, inputs: int, settings: Settings, *, input_rate: float, generator: torch.Generator) -> None:
@@ -69,6 +70,8 @@ class Liquid(MemoryModule):
         self.register_buffer("magnitude", on_grid(magnitude) * mask)
         self.register_buffer("weight_in", on_grid(weight_in) * mask_in)
         self.register_buffer("tau_m_ms", on_grid(s.tau_m_ms * log_normal((n,), s.tau_m_spread, generator)).clamp_min(GRID))
+        self.register_buffer("threshold", torch.full((n,), s.threshold))
+        self.unit = float(unit)  # median magnitude of an excitatory synapse
         for name in State._fields:
             self.register_memory(name, 0.0)
 
@@ -85,7 +88,7 @@ class Liquid(MemoryModule):
             decay_m_n=torch.exp(-s.dt_ms / self.tau_m_ms.double()).float(),
             decay_s=math.exp(-s.dt_ms / s.tau_s_ms),
             decay_a=math.exp(-s.dt_ms / s.tau_a_ms),
-            threshold=s.threshold,
+            threshold=self.threshold,
             adaptation=s.adaptation,
             refractory=round(s.refractory_ms / s.dt_ms),
         )
@@ -102,10 +105,10 @@ class Liquid(MemoryModule):
         Raises:
             UserError: the shape is not [T, N, C], or an input is no whole count of 0 to 255, or too large for exact sums.
         """
-        c, counts_TNC = self.constants(), self._counts(x_TNC)
+        c, counts_TNC = self.constants(), self.counts(x_TNC)
         before = state or self.silent(counts_TNC.shape[1])
         v, current, fatigue, wait = (tensor.clone(memory_format=torch.contiguous_format) for tensor in before[:4])
-        scalars = (np.float32(value) for value in c[2:])
+        scalars = (np.float32(value) for value in (c.decay_s, c.decay_a, c.adaptation, c.refractory))
         past_DNn = before.past_DNn.to(torch.uint8)
         spikes_TNn = torch.from_numpy(
             run(
@@ -115,6 +118,7 @@ class Liquid(MemoryModule):
                 columns(self.weight_in),
                 columns(c.weight_nn),
                 c.decay_m_n.numpy(),
+                self.threshold.numpy(),
                 *scalars,
             )
         )
@@ -131,7 +135,7 @@ class Liquid(MemoryModule):
         self, inputs: tuple[Tensor, ...], states: tuple[object, ...], **kwargs: object
     ) -> tuple[tuple[Tensor, ...], tuple[object, ...]]:
         """`step` on explicit state: ([N, C],) -> ([N, n],)."""
-        drive_Nn = self._counts(inputs[0][None])[0].to(self.weight_in.dtype) @ self.weight_in.T
+        drive_Nn = self.counts(inputs[0][None])[0].to(self.weight_in.dtype) @ self.weight_in.T
         spikes_Nn, after = step(drive_Nn, State(*states), self.constants())
         return (spikes_Nn,), tuple(after)
 
@@ -145,7 +149,12 @@ class Liquid(MemoryModule):
         spikes_TNn, after = self.simulate(inputs[0], State(*states))
         return (spikes_TNn.to(self.weight_in.dtype),), tuple(after)
 
-    def _counts(self, x_TNC: Tensor) -> Tensor:
+    def counts(self, x_TNC: Tensor) -> Tensor:
+        """The input as uint8.
+
+        Raises:
+            UserError: the shape is not [T, N, C], or an input is no whole count of 0 to 255, or too large for exact sums.
+        """
         channels = self.weight_in.shape[1]
         if x_TNC.ndim != 3 or x_TNC.shape[2] != channels:
             raise UserError(f"a liquid of {channels} inputs needs spike counts [T, N, {channels}]; got {list(x_TNC.shape)}")

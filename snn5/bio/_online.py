@@ -40,7 +40,9 @@ def delta_rule(
         raise UserError(f"rate={rate}, epochs={epochs}; the delta rule needs a rate between 0 and 2 and at least one epoch")
     last = epochs * len(x_Np) if end is None else end
     if not 0 <= begin <= last <= epochs * len(x_Np) or (begin > 0) != (start is not None):
-        raise UserError(f"presentations {begin} to {last} of {epochs * len(x_Np)}; a part begins at 0, or where the `start` given with it ended")
+        raise UserError(
+            f"presentations {begin} to {last} of {epochs * len(x_Np)}; a part begins at 0, or where the `start` given with it ended"
+        )
     x_Np, target_NK = x_Np.double(), target_NK.double()
     power = 1.0 + float((x_Np**2).sum(1).mean())
     if start is None:

@@ -1,5 +1,7 @@
 """The events of the pipeline's data set at the liquid's own time step: the same recordings, the same splits, more and shorter slices."""
 
+from dataclasses import replace
+
 import torch
 
 from snn5.bio._features import window_counts
@@ -7,11 +9,16 @@ from snn5.config import Data
 from snn5.datasets import Splits, load
 from snn5.errors import UserError
 
+SOUNDS = ("audio_folder", "heidelberg_cochlea")
 SACCADES = 3  # of a recording, by the simulated camera as by N-MNIST's real one
 
 
 def steps_of(data: Data, dt_ms: float) -> int:
-    """T: steps of `dt_ms` in a recording."""
+    """T: steps of `dt_ms` in a recording; in one of fixed length, so many as fill it."""
+    if data.binning.by == "time" and data.binning.size > 0:
+        return max(1, round(data.time_steps * data.binning.size / (1000 * dt_ms)))
+    if data.dataset in SOUNDS:
+        return max(1, round(data.cochlea.duration_ms / dt_ms))
     return max(1, round(SACCADES * data.camera.saccade_ms / dt_ms))
 
 
@@ -26,6 +33,7 @@ def finer(data: Data, coarse: Splits, dt_ms: float) -> Splits:
     Raises:
         UserError: another sample or another number of events of a pixel than in `coarse`.
     """
+    fixed = data.binning.by == "time" and data.binning.size > 0
     fine = load(
         data.dataset,
         time_steps=steps_of(data, dt_ms),
@@ -33,6 +41,10 @@ def finer(data: Data, coarse: Splits, dt_ms: float) -> Splits:
         test_fraction=data.test_fraction,
         split_seed=data.split_seed,
         camera=data.camera,
+        binning=replace(data.binning, size=round(1000 * dt_ms) if fixed else data.binning.size, columns=1),
+        folder=data.folder,
+        cochlea=data.cochlea,
+        on_error=data.on_error,
     )
     for side in ("train", "val", "test"):
         ours, theirs = getattr(fine, side), getattr(coarse, side)
@@ -40,6 +52,8 @@ def finer(data: Data, coarse: Splits, dt_ms: float) -> Splits:
         if ours.info["split_sha256"] != theirs.info["split_sha256"]:
             raise UserError(f"the {side} split in data/p7_data/events is not that of {data.dataset} with these settings; {remedy}")
         sums = [window_counts(torch.from_numpy(split.x_TNCHW)) for split in (ours, theirs)]
+        if sums[0].shape != sums[1].shape:  # a sound's coarse slices lie side by side, too
+            sums = [counts.sum(-1) for counts in sums]
         if int(theirs.x_TNCHW.max(initial=0)) < 255 and not torch.equal(*sums):  # counts end at 255, and sums of ended ones may differ
             raise UserError(f"the {side} events in data/p7_data/events are not those of {data.dataset} with these settings; {remedy}")
     return fine

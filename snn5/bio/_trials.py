@@ -11,10 +11,12 @@ from snn5.bio._features import bin_counts, features, window_counts
 from snn5.bio._liquid import Liquid
 from snn5.bio._observe import BATCH, Activity, digest, observe
 from snn5.bio._online import fit_online
+from snn5.bio._plastic import train_liquid
 from snn5.bio._readout import Readout, accuracy, fit
 from snn5.bio._synops import raster_points, synops
 from snn5.bio._tasks import OrderTask, draw, prototypes
 from snn5.config import Liquid as Settings
+from snn5.config import Plasticity
 from snn5.record import Run
 
 Samples = tuple[Tensor, Tensor]
@@ -24,9 +26,20 @@ _POINTS = 3000  # of the raster that is kept for drawing
 
 
 def recordings_trial(
-    settings: Settings, train: Samples, val: Samples, test: Samples, *, classes: int, seed: int, batch: int = BATCH, online: bool = True
+    settings: Settings,
+    train: Samples,
+    val: Samples,
+    test: Samples,
+    *,
+    classes: int,
+    seed: int,
+    batch: int = BATCH,
+    online: bool = True,
+    learning: Plasticity | None = None,
 ) -> Run:
     """Recordings of an event camera: accuracy with the read-out fitted to the training set alone, and what an answer costs.
+
+    With `learning` the liquid first learns from the training set without labels (`train_liquid`), and is then frozen.
 
     Raises:
         UserError: a population is silent or saturated.
@@ -34,6 +47,8 @@ def recordings_trial(
     (x_train, y_train), (x_val, y_val), (x_test, y_test) = ((x.flatten(2), y) for x, y in (train, val, test))
     generator = torch.Generator().manual_seed(seed)
     liquid = Liquid(x_train.shape[2], settings, input_rate=_rate(x_train, settings), generator=generator)
+    if learning is not None:
+        liquid = train_liquid(liquid, x_train, learning, generator)
     read = features(settings)
     seen = observe(liquid, x_train, read, batch=batch)
     guard(population_rates(seen.spikes_Nn, liquid.sign, seen.steps))
@@ -73,8 +88,12 @@ def counts_trial(train: Samples, test: Samples, *, classes: int, bins: int) -> R
     return run
 
 
-def order_trial(settings: Settings, task: OrderTask, *, seed: int, bins: int, alive: bool = True) -> Run:
+def order_trial(
+    settings: Settings, task: OrderTask, *, seed: int, bins: int, alive: bool = True, learning: Plasticity | None = None
+) -> Run:
     """The order task: the liquid's read-out, the input counts' (which must stay at chance), and the same test samples backwards.
+
+    With `learning` the liquid first learns from the training set without labels (`train_liquid`), and is then frozen.
 
     Raises:
         UserError: a population is silent or saturated, unless `alive` is False, where that is a finding.
@@ -84,6 +103,8 @@ def order_trial(settings: Settings, task: OrderTask, *, seed: int, bins: int, al
     x_train, y_train = draw(task, times, ORDER_TRAIN, dt_ms=settings.dt_ms, generator=generator)
     x_test, y_test = draw(task, times, ORDER_TEST, dt_ms=settings.dt_ms, generator=generator)
     liquid = Liquid(task.inputs, settings, input_rate=_rate(x_train, settings), generator=generator)
+    if learning is not None:
+        liquid = train_liquid(liquid, x_train, learning, generator)
     read = features(settings, bins)
     seen, of_test, backwards = (observe(liquid, x, read) for x in (x_train, x_test, x_test.flip(0)))
     if alive:

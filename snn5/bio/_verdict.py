@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from snn5.bio._ablation import ablation_summary
 from snn5.bio._tasks import EASY, HARD
 from snn5.record import Run
 from snn5.statistics import summarise
@@ -17,11 +18,12 @@ def verdict(groups: Mapping[str, Sequence[Run]], again: Run, *, target: float) -
         target: least accuracy on the recordings.
 
     Returns:
-        Summary figures (`<group>/...`; `verdict/...`: 1 met, 0 missed) and the claims as rows for the report.
+        Summary figures (`<group>/...`; `ablation/...`; `verdict/...`: 1 met, 0 missed) and the claims as rows for the report.
     """
     summary: dict[str, float] = {}
     for group, runs in groups.items():
         summary |= summarise(runs, prefix=f"{group}/")
+    summary |= ablation_summary(groups)
     first = groups["events"][0]
     same = first.metrics == again.metrics and first.details["sha256"] == again.details["sha256"]
     counted, backwards = summary["order_easy/test/acc_input_counts"], summary["order_hard/test/acc_reversed"]

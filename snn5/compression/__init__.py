@@ -13,6 +13,7 @@ from snn5.compression._integers import IntegerWeight as IntegerWeight
 from snn5.compression._integers import integer_weights as integer_weights
 from snn5.compression._leak import LEAKS as LEAKS
 from snn5.compression._masks import keep_zeros as keep_zeros
+from snn5.compression._one_shot import quantize_one_shot as quantize_one_shot
 from snn5.compression._pack import pack as pack
 from snn5.compression._pack import unpack as unpack
 from snn5.compression._qat import quantize as quantize

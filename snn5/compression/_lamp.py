@@ -28,7 +28,7 @@ def lamp_budgets(weights: Mapping[str, Tensor], keep: int) -> dict[str, int]:
     """How many weights each layer keeps when `keep` stay in all.
 
     Args:
-        weights: of each layer, as their norms fold them. keep: as many as layers up to all that are not zero.
+        weights: of each layer. keep: as many as layers up to all that are not zero.
 
     Raises:
         UserError: `keep` is out of that range.

@@ -28,6 +28,7 @@ class WeightLSQ(nn.Module):
         super().__init__()
         self.grid = grid
         self.step = nn.Parameter(first_step(grid, weight, scheme))
+        self.power_of_two = scheme.power_of_two
         self.share = 1 / math.sqrt(weight.numel() / self.step.numel() * grid.high)
 
     def forward(self, weight: Tensor) -> Tensor:
@@ -36,8 +37,9 @@ class WeightLSQ(nn.Module):
         return lsq(weight, step, self.grid.nearest, low=self.grid.low, high=self.grid.high, share=self.share)
 
     def positive_step(self) -> Tensor:
-        """The step that is in force: > 0 whatever the optimiser did."""
-        return self.step.abs().clamp_min(SMALLEST_STEP)
+        """The step that is in force: > 0 whatever the optimiser did; the nearest power of two where the scheme says so."""
+        step = self.step.abs().clamp_min(SMALLEST_STEP)
+        return power_of_two(step.detach()) + (step - step.detach()) if self.power_of_two else step
 
 
 def first_step(grid: Grid, weight: Tensor, scheme: Scheme) -> Tensor:
@@ -45,6 +47,12 @@ def first_step(grid: Grid, weight: Tensor, scheme: Scheme) -> Tensor:
     axes = scheme.reduced(weight)
     mean = weight.detach().abs().sum(axes) / weight.detach().count_nonzero(axes).clamp_min(1)
     return (2 * mean / math.sqrt(grid.high)).clamp_min(SMALLEST_STEP).reshape(-1)
+
+
+def power_of_two(step: Tensor) -> Tensor:
+    """The power of two nearest to each step, on a logarithmic scale; exact."""
+    mantissa, _ = torch.frexp(step)  # step = mantissa 2^e with mantissa in [1/2, 1), so step / mantissa is 2^e without rounding
+    return step / mantissa * torch.where(mantissa < math.sqrt(0.5), 0.5, 1.0)
 
 
 def aligned(step: Tensor, weight: Tensor) -> Tensor:
@@ -82,4 +90,4 @@ def best_steps(grid: Grid, weight: Tensor, scheme: Scheme, tries: int = 100) -> 
         wide = aligned(step, weight)
         error = (grid.nearest(weight / wide) * wide - weight).square().sum(axes).reshape(-1)
         best, least = torch.where(error < least, step, best), torch.minimum(error, least)
-    return best
+    return power_of_two(best) if scheme.power_of_two else best

@@ -32,6 +32,6 @@ def smallest_in_blocks(size_RD: Tensor, group_D: Tensor, quota_G: Tensor) -> Ten
     keep_RD = torch.ones_like(size_RD, dtype=torch.bool)
     for group, quota in enumerate(quota_G.tolist()):
         columns = (group_D == group).nonzero()[:, 0]
-        going = size_RD[:, columns].argsort(1, stable=True)[:, :quota]
+        going = size_RD[:, columns].argsort(dim=1, stable=True)[:, :quota]
         keep_RD.scatter_(1, columns[going], False)
     return keep_RD

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-_FLUSH = 32
+_FLUSH = 64
 
 
 class Trace(NamedTuple):

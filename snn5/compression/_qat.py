@@ -22,11 +22,12 @@ from snn5.compression._fold import fold_norms
 from snn5.compression._grids import Grid
 from snn5.compression._lsq import aligned, best_steps, quantised_weights
 from snn5.compression._masks import keep_zeros
+from snn5.compression._membrane import feeding, integer_membranes, settle
 from snn5.compression._scheme import Scheme
 from snn5.compression._synops import SynOpsPenalty
 from snn5.config import Train
 from snn5.errors import UserError
-from snn5.models import add_steps, quantise_relus
+from snn5.models import add_steps, quantise_membranes, quantise_relus
 from snn5.training import Fit, Samples, fit
 
 
@@ -81,8 +82,11 @@ def quantize(
             terms.append(teacher.weight * distillation.value())
         return torch.stack(terms).sum()
 
+    fed: dict[str, str] = {}
     with ExitStack() as stack:
         steps = stack.enter_context(quantised_weights(model, grids, scheme))
+        if scheme.membrane_bits is not None:
+            fed = stack.enter_context(integer_membranes(model, steps, scheme.membrane_bits))
         stack.enter_context(keep_zeros(model, [_behind(name, grids) for name in folded.card.masks]))
         stack.enter_context(penalty.watching() if energy_weight else nullcontext())
         stack.enter_context(distillation.watching() if distillation else nullcontext())
@@ -91,7 +95,7 @@ def quantize(
         on_grid = {name: (model.get_submodule(name).weight.detach(), lsq.positive_step().detach()) for name, lsq in steps.items()}
     args = {"bits": bits, "method": "qat", "epochs": settings.epochs, "lr": settings.lr, "energy_weight": energy_weight}
     args |= {"teacher": teacher.weight} if teacher else {}
-    return _finish(folded, model, grids, scheme, on_grid, args, activation_bits, parents), result
+    return _finish(folded, model, grids, scheme, on_grid, args, fed, activation_bits, parents), result
 
 
 def round_to_nearest(
@@ -109,7 +113,11 @@ def round_to_nearest(
         weight: Tensor = model.get_submodule(name).get_parameter("weight").detach()
         step = best_steps(grid, weight, scheme)
         on_grid[name] = grid.nearest(weight / aligned(step, weight)) * aligned(step, weight), step
-    return _finish(folded, model, grids, scheme, on_grid, {"bits": bits, "method": "rtn"}, None, parents)
+    fed: dict[str, str] = {}
+    if scheme.membrane_bits is not None:
+        fed = feeding(model)
+        quantise_membranes(model, list(fed), scheme.membrane_bits)
+    return _finish(folded, model, grids, scheme, on_grid, {"bits": bits, "method": "rtn"}, fed, None, parents)
 
 
 def _prepare(checkpoint: Checkpoint, bits: int, scheme: Scheme) -> tuple[Checkpoint, dict[str, Grid]]:
@@ -159,6 +167,7 @@ def _finish(
     scheme: Scheme,
     on_grid: Mapping[str, tuple[Tensor, Tensor]],
     args: dict[str, Any],
+    fed: Mapping[str, str],
     activation_bits: int | None,
     parents: dict[str, str] | None,
 ) -> Checkpoint:
@@ -168,7 +177,9 @@ def _finish(
         for name, (weight, step) in on_grid.items():
             model.get_submodule(name).get_parameter("weight").copy_(weight)
             model.get_submodule(name).get_buffer("weight_step").copy_(step)
-    quantisation = scheme.to_json(grids) | ({} if activation_bits is None else {"activation_bits": activation_bits})
+    settle(model, fed)
+    quantisation = scheme.to_json(grids) | ({"membranes": dict(fed), "membrane_bits": scheme.membrane_bits} if fed else {})
+    quantisation |= {} if activation_bits is None else {"activation_bits": activation_bits}
     transform = Transform(name="quantize", args={**args, "grid": scheme.grid, "scale": scheme.scale}, parents=parents or {})
     # Thresholds of an early exit belong to the old logits.
     return folded.after(transform, model.cpu(), quantisation=quantisation, cutoff=None)

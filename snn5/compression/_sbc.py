@@ -1,8 +1,8 @@
 """Spiking Brain Compression (P4.3): one-shot pruning with the Hessian of the membrane, without a gradient step.
 
-    keep    how many weights each layer keeps: LAMP on the folded weights, the same for every method
+    keep    how many weights each layer keeps: LAMP, the same for every method
     mask    `sbc`, `sbc_sequential`: optimal brain surgeon with H of the leaky-filtered input, rows merged by loss times fold_j^2
-            `magnitude`: the largest folded weights
+            `magnitude`: the largest weights
     weights `sbc`: those that stay solve the membrane's least squares under the mask
             `sbc_sequential`: likewise, for the inputs that the pruned layers before give (see _sequential)
             `magnitude`: as they were
@@ -61,9 +61,9 @@ def prune(
     """
     if (sparsity is None) == (pattern is None):
         raise UserError(f"sparsity={sparsity}, pattern={pattern}; give one of them")
-    if sparsity is not None:
-        return prune_many(checkpoint, calibration, sparsities=[sparsity], method=method, memory_bytes=memory_bytes, parents=parents)[0]
-    assert pattern is not None
+    if pattern is None:
+        wanted = [(method, sparsity or 0.0)]
+        return prune_many(checkpoint, calibration, wanted, memory_bytes=memory_bytes, parents=parents)[0]
     _nm.check(pattern)
     args = {"method": method, "pattern": list(pattern)}
     return _run(checkpoint, calibration, _block_masks(pattern, method, memory_bytes), [args], memory_bytes, parents)[0]
@@ -72,20 +72,19 @@ def prune(
 def prune_many(
     checkpoint: Checkpoint,
     calibration: Samples | Tensor,
+    variants: Sequence[tuple[str, float]],
     *,
-    sparsities: Sequence[float],
-    method: str = "sbc",
     memory_bytes: int = MEMORY_BYTES,
     parents: dict[str, str] | None = None,
 ) -> list[tuple[Checkpoint, PruneReport]]:
-    """`prune` at several sparsities for little more than the price of one: the order in which weights go is the same for all."""
-    for sparsity in sparsities:
+    """`prune` for each (method, sparsity) of `variants`, for little more than the price of one: they share H and the order of weights."""
+    for _, sparsity in variants:
         if not 0 <= sparsity < 1:
             raise UserError(f"sparsity={sparsity}; need a share of zeros from 0 to below 1")
     total = sum(layer.module.weight.numel() for layer in _layers(checkpoint, calibration))
-    keep = [total - round(sparsity * total) for sparsity in sparsities]
-    args = [{"method": method, "sparsity": sparsity} for sparsity in sparsities]
-    return _to_counts(checkpoint, calibration, keep, args, method, memory_bytes, parents)
+    keep = [total - round(sparsity * total) for _, sparsity in variants]
+    args = [{"method": method, "sparsity": sparsity} for method, sparsity in variants]
+    return _to_counts(checkpoint, calibration, keep, args, memory_bytes, parents)
 
 
 def prune_to(
@@ -115,7 +114,7 @@ def prune_to(
             f"need {others + len(layers)} to {others + own}"
         )
     args = [{"method": method, "nnz": nnz}]
-    return _to_counts(checkpoint, calibration, [nnz - others], args, method, memory_bytes, parents)[0]
+    return _to_counts(checkpoint, calibration, [nnz - others], args, memory_bytes, parents)[0]
 
 
 def _to_counts(
@@ -123,13 +122,12 @@ def _to_counts(
     calibration: Samples | Tensor,
     keep: Sequence[int],
     args: Sequence[dict[str, Any]],
-    method: str,
     memory_bytes: int,
     parents: dict[str, str] | None,
 ) -> list[tuple[Checkpoint, PruneReport]]:
-    folded = {layer.name: layer.fold_R[:, None] * layer.matrix() for layer in _layers(checkpoint, calibration)}
-    budgets = [lamp_budgets({n: w.where(w != 0, 0) for n, w in folded.items()}, k) for k in keep]
-    return _run(checkpoint, calibration, _count_masks(budgets, method, memory_bytes), args, memory_bytes, parents)
+    weights = {layer.name: layer.matrix() for layer in _layers(checkpoint, calibration)}
+    budgets = [lamp_budgets(weights, k) for k in keep]
+    return _run(checkpoint, calibration, _count_masks(budgets, [one["method"] for one in args], memory_bytes), args, memory_bytes, parents)
 
 
 def _run(
@@ -141,20 +139,20 @@ def _run(
     parents: dict[str, str] | None,
 ) -> list[tuple[Checkpoint, PruneReport]]:
     """One result for each of `args`, whose method and targets `masks` has in it."""
-    method = args[0]["method"]
-    if method not in METHODS:
-        raise unknown("method", method, METHODS)
+    for own in args:
+        if own["method"] not in METHODS:
+            raise unknown("method", own["method"], METHODS)
     if checkpoint.card.quantisation is not None:
         raise UserError("this checkpoint is quantised; prune it first and quantise it afterwards, or its levels would be lost")
     model = checkpoint.build().to(device_of(calibration))
     layers, left = find_layers(model, next(batches(calibration, 1)))
     states = [dict(checkpoint.state) for _ in args]
     reports: list[list[PrunedLayer]] = [[] for _ in args]
-    for group in _groups(layers, memory_bytes // 2):
-        for layer, h_DD in _solved(model, group, calibration):
+    for group in groups_of(layers, memory_bytes // 2):
+        for layer, h_DD in solved(model, group, calibration):
             w_RD = layer.matrix()
-            for state, report, keep_RD in zip(states, reports, masks(layer, w_RD, h_DD), strict=True):
-                made_RD = compensate(w_RD, h_DD, keep_RD) if method == "sbc" else w_RD * keep_RD
+            for own, state, report, keep_RD in zip(args, states, reports, masks(layer, w_RD, h_DD), strict=True):
+                made_RD = compensate(w_RD, h_DD, keep_RD) if own["method"] == "sbc" else w_RD * keep_RD
                 changed_R, power_R = (((w @ h_DD) * w).sum(1) for w in (made_RD - w_RD, w_RD))
                 report.append(describe(layer, made_RD, changed_R, power_R))
                 old = checkpoint.state[f"{layer.name}.weight"]
@@ -165,7 +163,7 @@ def _run(
         transform = Transform(name="prune", args={**own, "samples": count(calibration)}, parents=parents or {})
         card = {"masks": sorted(masked | set(checkpoint.card.masks)), "cutoff": None}  # an early exit's thresholds belong to the old logits
         pruned = Checkpoint(card=checkpoint.after(transform, **card).card, state=state)
-        if method == "sbc_sequential":
+        if own["method"] == "sbc_sequential":
             pruned, report = refit(checkpoint, pruned, calibration)
         made.append((pruned, PruneReport(layers=tuple(report), left_dense=tuple(left))))
     return made
@@ -175,7 +173,7 @@ def _layers(checkpoint: Checkpoint, calibration: Samples | Tensor) -> list[Layer
     return find_layers(checkpoint.build().to(device_of(calibration)), next(batches(calibration, 1)))[0]
 
 
-def _groups(layers: Sequence[Layer], memory_bytes: int) -> Iterator[list[Layer]]:
+def groups_of(layers: Sequence[Layer], memory_bytes: int) -> Iterator[list[Layer]]:
     """Neighbouring layers whose H together fit in `memory_bytes`; one that does not fit at all is a group by itself."""
     group: list[Layer] = []
     for layer in layers:
@@ -186,21 +184,26 @@ def _groups(layers: Sequence[Layer], memory_bytes: int) -> Iterator[list[Layer]]
     yield group
 
 
-def _solved(model: Any, group: Sequence[Layer], calibration: Samples | Tensor) -> Iterator[tuple[Layer, Tensor]]:
+def solved(model: Any, group: Sequence[Layer], calibration: Samples | Tensor) -> Iterator[tuple[Layer, Tensor]]:
+    """Each layer of `group` with its damped H, from one pass of the original `model`."""
     found: Mapping[str, Tensor] = hessians(model, group, batches(calibration))
     for layer in group:
         yield layer, damped(found[layer.name])
 
 
-def _count_masks(budgets: Sequence[Mapping[str, int]], method: str, memory_bytes: int) -> Masks:
+def _count_masks(budgets: Sequence[Mapping[str, int]], methods: Sequence[str], memory_bytes: int) -> Masks:
     def masks(layer: Layer, w_RD: Tensor, h_DD: Tensor) -> list[Tensor]:
-        goes = [w_RD.numel() - budget[layer.name] for budget in budgets]
-        fold_R1 = layer.fold_R[:, None]
-        if method == "magnitude":
-            rank = (fold_R1 * w_RD).abs().flatten().argsort(stable=True)
-            return [torch.ones_like(rank, dtype=torch.bool).scatter(0, rank[:k], False).view(w_RD.shape) for k in goes]
-        order_RD, loss_RD = _order(w_RD, h_DD, layer.inputs, memory_bytes // 2)
-        return [cheapest(order_RD, loss_RD * fold_R1**2, k, layer.inputs) for k in goes]
+        rank = w_RD.abs().flatten().argsort(stable=True)
+        hessian = any(method != "magnitude" for method in methods)
+        order_RD, loss_RD = _order(w_RD, h_DD, layer.inputs, memory_bytes // 2) if hessian else (w_RD, w_RD)
+        found = []
+        for method, budget in zip(methods, budgets, strict=True):
+            goes = w_RD.numel() - budget[layer.name]
+            if method == "magnitude":
+                found.append(torch.ones_like(rank, dtype=torch.bool).scatter(0, rank[:goes], False).view(w_RD.shape))
+            else:
+                found.append(cheapest(order_RD, loss_RD * layer.fold_R[:, None] ** 2, goes, layer.inputs))
+        return found
 
     return masks
 

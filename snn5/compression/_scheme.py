@@ -24,15 +24,20 @@ class Scheme:
         levels: of a device, see `device_grid`.
         scale: `channel`, a step for each output channel, or `tensor`, one for the layer (what one LIF population of Loihi can have).
         edge_bits: 2 to 8.
+        power_of_two: steps are powers of two, so that hardware shifts where it would multiply.
+        membrane_bits: with it (2 to 16), potentials are whole numbers of steps and biases, too (see `_membrane`); for scale='tensor' and
+            power_of_two=True.
 
     Raises:
-        UserError: an unknown word, levels without a device or a device without levels.
+        UserError: an unknown word, levels without a device or a device without levels, membrane_bits without what it needs.
     """
 
     grid: str = "symmetric"
     levels: tuple[float, ...] | None = None
     scale: str = "channel"
     edge_bits: int = 8
+    power_of_two: bool = False
+    membrane_bits: int | None = None
 
     def __post_init__(self) -> None:
         if self.grid not in GRIDS:
@@ -44,6 +49,13 @@ class Scheme:
         if self.levels is not None:
             device_grid(self.levels)
         whole_grid("symmetric", self.edge_bits)
+        if self.membrane_bits is not None and not (self.scale == "tensor" and self.power_of_two):
+            raise UserError(
+                f"membrane_bits={self.membrane_bits} with scale={self.scale!r}, power_of_two={self.power_of_two}: one power of "
+                "two must serve a layer and its neurons; pass scale='tensor', power_of_two=True"
+            )
+        if self.membrane_bits is not None and self.levels is not None and not device_grid(self.levels).whole:
+            raise UserError(f"membrane_bits={self.membrane_bits} with levels={self.levels}; need whole numbers")
 
     def grids(self, model: nn.Module, bits: int) -> dict[str, Grid]:
         """The grid of each layer of `model` that has weights, by its name.

@@ -5,12 +5,13 @@
 
 w and z are the original network's weights and leaky-filtered inputs, z' the pruned network's at that layer, all layers before it solved
 already; lambda = damping * mean(diag H'). So each layer makes up for what went wrong before it, where plain SBC pretends that nothing did.
-No gradient, no epoch: two passes over the calibration samples for each layer. Masks do not change.
+No gradient, no epoch: for each layer, both networks are run up to it on the calibration samples. Masks do not change.
 Source: the second of the two ways that SBC's layers can be treated (arXiv 2506.03996: from the original's inputs, or sequentially); the
 cross moment is the asymmetric least squares of Nagel et al., AdaRound, ICML 2020, arXiv 2004.10568, section 4.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 
 import torch
@@ -78,7 +79,7 @@ def _moments(models: Sequence[nn.Module], old: Layer, new: Layer, calibration: S
     for x_TNCHW in batches(calibration):
         seen: list[Tensor] = []
         for model, layer in zip(models, (new, old), strict=True):
-            with watching([layer], partial(_keep, seen)):
+            with watching([layer], partial(_keep, seen)), suppress(_SeenError):
                 model(x_TNCHW)
         own, z = (filtered_rows(x, old, x_TNCHW.shape[1]) for x in seen)
         for own_BD, z_BD in zip(own, z, strict=True):
@@ -89,5 +90,10 @@ def _moments(models: Sequence[nn.Module], old: Layer, new: Layer, calibration: S
     return 2 * h_DD / rows, 2 * c_DD / rows, 2 * power_R / rows
 
 
+class _SeenError(Exception):
+    """Ends a pass: nothing behind the layer is needed, and the next pass forgets the states of this one."""
+
+
 def _keep(seen: list[Tensor], _name: str, x: Tensor) -> None:
     seen.append(x)
+    raise _SeenError

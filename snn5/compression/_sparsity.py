@@ -54,8 +54,12 @@ def sparsify(
         The checkpoint, and the Fit, whose `rates` are the achieved rates of every layer by epoch: a penalty asks, it does not guarantee.
 
     Raises:
-        UserError: a negative strength, or a layer went silent; names it.
+        UserError: a negative strength, a quantised checkpoint, or a layer went silent; names it.
     """
+    if checkpoint.card.quantisation is not None:
+        raise UserError(
+            "this checkpoint is quantised, and fine-tuning would take its weights off their grid; sparsify first, then quantize"
+        )
     if strength < 0:
         raise UserError(f"strength={strength}; a negative one rewards spikes; give 0 or more")
     settings = replace(settings, warmup_epochs=0)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from snn5.datasets._cifar_pickle import read_pickle
 from snn5.datasets._registry import Entry, Request, Samples, register
 from snn5.datasets._root import need
 from snn5.errors import UserError
@@ -13,6 +14,7 @@ from snn5.errors import UserError
 NAME = "cifar10"
 FILES = (
     "cifar-10-batches-bin/{data_batch_1..5,test_batch}.bin (unpacked from the official cifar-10-binary.tar.gz), "
+    "or cifar-10-batches-py/{data_batch_1..5,test_batch} (from cifar-10-python.tar.gz), "
     "or cifar10/{data_batch_1..5,test_batch}.webp with a .labels.u8 beside each"
 )
 SIDE = 32
@@ -29,16 +31,27 @@ OFFICIAL_MD5 = {
 }
 
 
+def records_of(path: Path, size: int) -> np.ndarray:
+    """The records of `size` bytes in `path`: uint8 [N, size].
+
+    Raises:
+        UserError: it is empty or ends within a record.
+    """
+    data = np.fromfile(path, np.uint8)
+    if len(data) == 0 or len(data) % size:
+        raise UserError(f"{path} is truncated: {len(data)} bytes, not a multiple of {size} above 0; copy it again")
+    return data.reshape(-1, size)
+
+
 def read_batch(path: Path) -> np.ndarray:
-    """The records of one official batch: uint8 [N, 3073].
+    """The records of one official batch, binary (`.bin`) or Python's: uint8 [N, 3073].
 
     Raises:
         UserError: missing, or it ends within a record.
     """
-    data = np.fromfile(need(path, NAME, FILES), np.uint8)
-    if len(data) == 0 or len(data) % _RECORD:
-        raise UserError(f"{path} is truncated: {len(data)} bytes, not a multiple of {_RECORD} above 0; copy it again")
-    return data.reshape(-1, _RECORD)
+    if path.suffix == ".bin":
+        return records_of(need(path, NAME, FILES), _RECORD)
+    return read_pickle(need(path, NAME, FILES), ("labels",))
 
 
 def read_mosaic(path: Path) -> np.ndarray:
@@ -70,12 +83,12 @@ def read_cifar10(request: Request) -> Samples:
     Raises:
         UserError: a file is missing, truncated or has a label above 9; the message names it.
     """
-    official, mosaics = request.root / "cifar-10-batches-bin", request.root / "cifar10"
-    from_mosaics = not official.is_dir() and mosaics.is_dir()
+    places = {"cifar-10-batches-bin": ".bin", "cifar-10-batches-py": "", "cifar10": ".webp"}
+    folder = next((name for name in places if (request.root / name).is_dir()), "cifar-10-batches-bin")
     batches, digests = [], {}
     for done, name in enumerate(OFFICIAL_MD5, start=1):
-        path = mosaics / f"{name}.webp" if from_mosaics else official / f"{name}.bin"
-        batch = read_mosaic(path) if from_mosaics else read_batch(path)
+        path = request.root / folder / f"{name}{places[folder]}"
+        batch = read_mosaic(path) if path.suffix == ".webp" else read_batch(path)
         if batch[:, 0].max() > 9:
             raise UserError(f"{path} has the label {batch[:, 0].max()}; CIFAR-10 has 0 to 9: copy it again")
         digests[name] = hashlib.md5(batch.tobytes(), usedforsecurity=False).hexdigest()
@@ -98,7 +111,11 @@ register(
         licence="none stated by its authors",
         citation="A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, technical report, University of Toronto, 2009",
         files=FILES,
-        paths=("cifar-10-batches-bin", "cifar10"),
+        paths=("cifar-10-batches-bin", "cifar-10-batches-py", "cifar10"),
+        md5={
+            "cifar-10-binary.tar.gz": "c32a1d4ab5d03f1284b67883e8d87530",
+            "cifar-10-python.tar.gz": "c58f30108f718f92721af3b95e74349a",
+        },
         loader=read_cifar10,
     )
 )

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import numpy as np
 
-from snn5.datasets._frames import frames_from_events
+from snn5.datasets._event_frames import Frames
 from snn5.datasets._read_bin import read_bin
-from snn5.datasets._registry import Entry, Request, Samples, register
+from snn5.datasets._registry import Entry, Request, register
 from snn5.datasets._root import need
+from snn5.datasets._source import Source, stamp
 from snn5.errors import UserError
 
 NAME = "nmnist"
 SIDE = 34  # pixels along one side of the recordings
 FILES = "NMNIST/Train/<digit>/*.bin and NMNIST/Test/<digit>/*.bin (unpacked from the official Train.zip and Test.zip)"
-_EVERY = 100  # recordings between two calls of `progress`
 
 
 def recordings(folder: Path) -> tuple[list[Path], np.ndarray, np.ndarray]:
@@ -37,23 +37,25 @@ def recordings(folder: Path) -> tuple[list[Path], np.ndarray, np.ndarray]:
     return paths, np.array(labels, np.int64), np.array(test)
 
 
-def read_nmnist(request: Request) -> Samples:
-    """Event counts uint8 [T, N, 2, 34, 34]; T slices of equal length from a recording's first event to its last.
+def read_nmnist(request: Request) -> Source:
+    """Event counts uint8 [T, 2, 34, 34] of each recording.
 
     Raises:
-        UserError: a folder or file is missing, a recording is truncated or has events outside the sensor; the message names it.
+        UserError: a folder is missing or empty. Reading a sample: it is truncated or has events outside the sensor; the message names it.
     """
-    paths, y_N, test_N = recordings(need(request.root / "NMNIST", NAME, FILES))
-    x_TNCHW = np.empty((request.time_steps, len(paths), 2, SIDE, SIDE), np.uint8)
-    for i, path in enumerate(paths):
-        found = read_bin(path)
-        try:
-            x_TNCHW[:, i] = frames_from_events(found.t, found.x, found.y, found.p, time_steps=request.time_steps, sensor=SIDE)
-        except UserError as error:
-            raise UserError(f"{path} is damaged: {error}") from error
-        if request.progress is not None and ((i + 1) % _EVERY == 0 or i + 1 == len(paths)):
-            request.progress(i + 1, len(paths))
-    return Samples(x_TNCHW=x_TNCHW, y_N=y_N, test_N=test_N, info={"frames": "time", "channels": ["off", "on"]})
+    folder = need(request.root / "NMNIST", NAME, FILES)
+    paths, y_N, test_N = recordings(folder)
+    frames = Frames(sensor=(SIDE, SIDE), time_steps=request.time_steps, binning=request.binning)
+    return Source(
+        names=[path.relative_to(request.root).as_posix() for path in paths],
+        y_N=y_N,
+        test_N=test_N,
+        shape=frames.shape,
+        read=lambda i: frames.of(paths[i], read_bin(paths[i])),
+        stamp=stamp(paths, request.binning),
+        info=frames.info,
+        root=request.root,
+    )
 
 
 register(
@@ -67,6 +69,7 @@ register(
         "saccades, Front. Neurosci. 9:437, 2015, doi:10.3389/fnins.2015.00437",
         files=FILES,
         paths=("NMNIST",),
+        md5={"train.zip": "20959b8e626244a1b502305a9e6e2031", "test.zip": "69ca8762b2fe404d9b9bad1103e97832"},
         loader=read_nmnist,
     )
 )

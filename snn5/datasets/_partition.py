@@ -14,7 +14,8 @@ class Partition:
 
     Attributes:
         train, val, test: int64 positions.
-        dropped: samples outside the official test set that are copies of one inside it; used nowhere.
+        dropped: samples outside the official test set that are copies of one inside it, and those of train that are copies of one in an
+            official validation set; used nowhere.
         duplicates: number of samples that are a copy of an earlier one.
     """
 
@@ -33,18 +34,30 @@ def first_copies(x_TNCHW: np.ndarray) -> np.ndarray:
 
 
 def partition(
-    y_N: np.ndarray, first_N: np.ndarray, test_N: np.ndarray | None, *, val_fraction: float, test_fraction: float, seed: int
+    y_N: np.ndarray,
+    first_N: np.ndarray,
+    test_N: np.ndarray | None,
+    *,
+    val_fraction: float,
+    test_fraction: float,
+    seed: int,
+    val_N: np.ndarray | None = None,
+    keys_N: list[str] | None = None,
 ) -> Partition:
     """Divide N samples into train, validation and test, class by class.
 
     Each class gives round(fraction * samples) of its samples, at least one where it has three or more, to test and to validation,
     and the rest to train; copies of one sample stay together. An official test set stays whole: `test_fraction` is then unused,
-    `val_fraction` is of the rest, and copies of a test sample outside it are dropped.
+    `val_fraction` is of the rest, and copies of a test sample outside it are dropped. The same holds for an official validation set and
+    its copies in train.
 
     Args:
         y_N: class numbers. first_N: from `first_copies`. test_N: True for the official test set, or None.
         val_fraction, test_fraction: 0..1, of all samples that are not in an official test set.
         seed: >= 0; equal seeds give equal splits.
+        val_N: True for the official validation set, or None.
+        keys_N: hashes of the samples' files; a class is then divided in order of sha256(seed, key), so neither names nor the order of files
+            have a say, and a sample that is added or taken away moves few others. None draws the order from the seed.
 
     Raises:
         UserError: a fraction or the seed is out of range, or a split would be empty.
@@ -57,13 +70,18 @@ def partition(
     everyone = np.arange(len(y_N))
     official = np.zeros(len(y_N), bool) if test_N is None else test_N
     leaked = ~official & np.isin(first_N, first_N[official])
-    pool = everyone[~official & ~leaked]
-    sides: dict[str, list[int]] = {"test": list(everyone[official]), "val": [], "train": []}
+    validated = np.zeros(len(y_N), bool) if val_N is None else val_N & ~leaked
+    leaked |= ~official & ~validated & np.isin(first_N, first_N[validated])
+    pool = everyone[~official & ~validated & ~leaked]
+    sides: dict[str, list[int]] = {"test": list(everyone[official]), "val": list(everyone[validated]), "train": []}
     for label in np.unique(y_N[first_N[pool]]):
         members = pool[y_N[first_N[pool]] == label]
-        wanted = {"test": 0 if test_N is not None else _share(len(members), test_fraction), "val": _share(len(members), val_fraction)}
+        wanted = {
+            "test": 0 if test_N is not None else _share(len(members), test_fraction),
+            "val": 0 if val_N is not None else _share(len(members), val_fraction),
+        }
         groups = np.unique(first_N[members])
-        for first in np.random.default_rng([seed, int(label)]).permutation(groups):
+        for first in _order(groups, seed, int(label), keys_N):
             copies = members[first_N[members] == first] if len(groups) < len(members) else [first]
             side = next((name for name, left in wanted.items() if left >= len(copies)), "train")
             wanted[side] = wanted.get(side, 0) - len(copies)
@@ -73,6 +91,12 @@ def partition(
             raise UserError(f"{len(y_N)} samples leave the {side} split empty; provide more, or raise the fractions")
     train, val, test = (np.array(sorted(sides[side]), np.int64) for side in ("train", "val", "test"))
     return Partition(train=train, val=val, test=test, dropped=everyone[leaked], duplicates=int((first_N != everyone).sum()))
+
+
+def _order(groups: np.ndarray, seed: int, label: int, keys_N: list[str] | None) -> np.ndarray:
+    if keys_N is None:
+        return np.random.default_rng([seed, label]).permutation(groups)
+    return np.array(sorted(groups.tolist(), key=lambda i: hashlib.sha256(f"{seed} {keys_N[i]}".encode()).digest()), np.int64)
 
 
 def _share(count: int, fraction: float) -> int:

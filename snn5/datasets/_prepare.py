@@ -1,5 +1,6 @@
 """Write the splits that the stages read, check them, and list what there is."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -7,22 +8,26 @@ from pathlib import Path
 import numpy as np
 
 from snn5.config import Config, Datasets
-from snn5.datasets._load import SPLITS, load
+from snn5.datasets._load import SPLITS, divide, gather
 from snn5.datasets._partition import first_copies, samples_sha256, split_sha256
-from snn5.datasets._registry import Entry, Progress, find, list_datasets
+from snn5.datasets._registry import Entry, Progress, Request, find, list_datasets
 from snn5.datasets._root import configured_root
-from snn5.datasets._split import Split, Splits, load_split, save_split
+from snn5.datasets._split import Split, Splits, load_split, write_split
 from snn5.errors import UserError, unknown
 
 SLOTS = tuple(field.name for field in fields(Datasets))
 
 
-def prepare(config: Config, slot: str, *, folder: str | Path | None = None, progress: Progress | None = None) -> Splits:
-    """Load the data set of `config.data.<slot>` and write train, val and test `.safetensors`.
+def prepare(
+    config: Config, slot: str, *, folder: str | Path | None = None, scratch: str | Path | None = None, progress: Progress | None = None
+) -> Splits:
+    """Read the data set of `config.data.<slot>` and write train, val and test `.safetensors`; their samples stay on disk.
 
     Args:
         config: all settings. slot: `frames` or `events`.
         folder: where to; None takes the place where the stages look for it, data/p7_data/<slot> under the working directory.
+        scratch: where samples wait until all recordings are read; None takes .cache/prepare under the working directory. What an
+            interrupted call left there is taken up by the next one with the same settings and files; a finished one removes it.
         progress: called with (done, total).
 
     Raises:
@@ -31,22 +36,42 @@ def prepare(config: Config, slot: str, *, folder: str | Path | None = None, prog
     if slot not in SLOTS:
         raise unknown("data slot", slot, SLOTS)
     data = getattr(config.data, slot)
-    kind = find(data.dataset).kind
-    if kind != slot:
-        raise UserError(f"data.{slot}.dataset={data.dataset!r} is a set of {kind}; put it under data.{kind} or choose a set of {slot}")
-    splits = load(
-        data.dataset,
+    entry = find(data.dataset)
+    if entry.kind != slot:
+        raise UserError(
+            f"data.{slot}.dataset={data.dataset!r} is a set of {entry.kind}; put it under data.{entry.kind} or choose a set of {slot}"
+        )
+    request = Request(
+        root=Path(),
+        time_steps=data.time_steps,
+        camera=data.camera,
+        binning=data.binning,
+        folder=data.folder,
+        cochlea=data.cochlea,
+        progress=progress,
+    )
+    waiting = Path(scratch) if scratch is not None else Path(".cache", "prepare")
+    samples = gather(data.dataset, request, on_error=data.on_error, scratch=waiting / slot)
+    portions = divide(
+        entry,
+        samples,
         time_steps=data.time_steps,
         val_fraction=data.val_fraction,
         test_fraction=data.test_fraction,
         split_seed=data.split_seed,
-        camera=data.camera,
-        progress=progress,
     )
     target = Path("data", "p7_data", slot) if folder is None else Path(folder)
-    for side in SPLITS:
-        save_split(getattr(splits, side), target / f"{side}.safetensors")
-    return splits
+    made = {
+        side: write_split(samples.x_TNCHW, p.chosen_N, p.y_N, p.index_N, p.info, target / f"{side}.safetensors")
+        for side, p in zip(SPLITS, portions, strict=True)
+    }
+    shutil.rmtree(waiting / slot, ignore_errors=True)
+    return Splits(**made)
+
+
+def skipped(split: Split) -> list[str]:
+    """One line for each recording that was left out when `split` was made: its name and what is wrong with it."""
+    return [f"skipped {item['name']}: {item['reason']}" for item in split.info.get("skipped", [])]
 
 
 def verify(folder: str | Path) -> list[str]:
@@ -122,8 +147,8 @@ def describe() -> list[dict[str, str]]:
 
 
 def _state(entry: Entry) -> str:
-    if entry.loader is None:
-        return "no loader yet"
+    if entry.own:
+        return "your own folder"
     if not entry.files:
         return "built in"
     root = configured_root()

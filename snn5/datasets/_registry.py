@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from snn5.config import Camera
-from snn5.errors import UserError, unknown
+from snn5.config import Binning, Camera, Cochlea, Folder
+from snn5.datasets._source import Source
+from snn5.errors import unknown
 
 Progress = Callable[[int, int], None]  # (samples done, samples in all)
 
@@ -18,15 +19,18 @@ class Request:
     """What a loader is asked for.
 
     Attributes:
-        root: the folder of the real data sets; a built-in set does not look at it.
+        root: the folder of the real data sets, or the user's own folder; a built-in set does not look at it.
         time_steps: T >= 1, frames to make from each recording.
-        camera: the simulated camera, for the sets that use it.
+        camera, binning, folder, cochlea: settings, for the sets that use them.
         progress: told after every few samples, or None.
     """
 
     root: Path
     time_steps: int
-    camera: Camera
+    camera: Camera = field(default_factory=Camera)
+    binning: Binning = field(default_factory=Binning)
+    folder: Folder = field(default_factory=Folder)
+    cochlea: Cochlea = field(default_factory=Cochlea)
     progress: Progress | None = None
 
 
@@ -36,19 +40,28 @@ class Samples:
 
     Attributes:
         x_TNCHW: uint8; y_N: int64 class numbers.
-        test_N: True for the official test set; None where the set has none.
+        test_N, val_N: True for the official test and validation sets; None where the set has none.
         scale: the value that stands for 1.0.
         info: how the samples were made; plain JSON values, no paths.
+        index_N: positions in the source; None where all its samples are here.
+        first_N: as `first_copies` gives it; None where nobody looked yet.
+        keys_N: hashes of the files, by which the set is divided instead of by position.
+        classes: names, where the set brings its own.
     """
 
     x_TNCHW: np.ndarray
     y_N: np.ndarray
     test_N: np.ndarray | None = None
+    val_N: np.ndarray | None = None
     scale: int = 1
     info: dict[str, Any] = field(default_factory=dict)
+    index_N: np.ndarray | None = None
+    first_N: np.ndarray | None = None
+    keys_N: list[str] | None = None
+    classes: tuple[str, ...] = ()
 
 
-Loader = Callable[[Request], Samples]
+Loader = Callable[[Request], Samples | Source]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +70,13 @@ class Entry:
 
     Attributes:
         name: what `load` takes. kind: `frames` (static images) or `events`.
-        classes: names of the classes, by number.
+        classes: names of the classes, by number; empty where the folders name them.
         source, licence, citation: to be shown beside every figure made from it.
         files: what must lie under SNN5_DATA_ROOT; empty for a built-in set.
         paths: the first folders to look for under SNN5_DATA_ROOT; any of them will do.
-        loader: reads it; None where the format is known but not read yet.
+        loader: reads it.
+        md5: of the official archives and files, by name.
+        own: whether it is the user's own folder, named by the settings.
     """
 
     name: str
@@ -72,7 +87,9 @@ class Entry:
     citation: str
     files: str = ""
     paths: tuple[str, ...] = ()
-    loader: Loader | None = None
+    loader: Loader
+    md5: dict[str, str] = field(default_factory=dict)
+    own: bool = False
 
 
 _ENTRIES: dict[str, Entry] = {}
@@ -104,18 +121,3 @@ def find(name: str) -> Entry:
     if name not in _ENTRIES:
         raise unknown("data set", name, _ENTRIES)
     return _ENTRIES[name]
-
-
-def loader_of(entry: Entry) -> Loader:
-    """The function that reads `entry`.
-
-    Raises:
-        UserError: there is none yet; says which files it will be read from.
-    """
-    if entry.loader is None:
-        ready = ", ".join(sorted(e.name for e in _ENTRIES.values() if e.loader is not None))
-        raise UserError(
-            f"data set {entry.name!r} is known but this version cannot read it yet. "
-            f"It will be read from SNN5_DATA_ROOT with {entry.files}. For now choose one of {ready}"
-        )
-    return entry.loader

@@ -41,3 +41,20 @@ def need(path: Path, dataset: str, files: str) -> Path:
     if not path.exists():
         raise UserError(f"data set {dataset!r}: {path} is missing; provide it (the whole set: {files})")
     return path
+
+
+def own_folder(root: str | Path | None, dataset: str, path: str) -> Path:
+    """The user's own folder: `path` as it is where it is absolute, else under `root` or SNN5_DATA_ROOT.
+
+    Raises:
+        UserError: no path was given, it is no folder, or a relative one has nothing to be relative to.
+    """
+    layout = "a folder of [train|val|test/]<class>/<file>"
+    if not path:
+        raise UserError(f"data set {dataset!r} reads your own files; set folder.path in params.yaml to {layout}")
+    folder = Path(path).expanduser()
+    if not folder.is_absolute():
+        folder = data_root(root, dataset, f"the folder {path}, {layout}") / folder
+    if not folder.is_dir():
+        raise UserError(f"data set {dataset!r}: {folder} is no folder; set folder.path in params.yaml to {layout}")
+    return folder

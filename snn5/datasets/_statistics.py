@@ -18,7 +18,7 @@ class Statistics:
         empty_frames: fraction of the T N frames in which every value is 0. empty_samples: of the samples.
         active: fraction of values above 0. saturated: fraction of values at 255, where a count may have been cut off.
         largest: the largest value.
-        on: fraction of the events that are ON; None for images and for a split without events.
+        on: fraction of the events that are ON; None for images, sounds and a split without events.
     """
 
     samples: int
@@ -49,5 +49,5 @@ def statistics(split: Split) -> Statistics:
         active=int(np.count_nonzero(x_TNCHW)) / x_TNCHW.size,
         saturated=int(np.count_nonzero(x_TNCHW == 255)) / x_TNCHW.size,
         largest=int(x_TNCHW.max()),
-        on=int(sums_TNC[:, :, 1].sum()) / total if events and total else None,
+        on=int(sums_TNC[:, :, 1].sum()) / total if events and total and sums_TNC.shape[2] == 2 else None,
     )

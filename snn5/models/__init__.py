@@ -6,6 +6,7 @@ from snn5.models._base import predict as predict
 from snn5.models._compressed import add_steps as add_steps
 from snn5.models._compressed import drop_norms as drop_norms
 from snn5.models._compressed import foldable as foldable
+from snn5.models._compressed import quantise_membranes as quantise_membranes
 from snn5.models._compressed import quantise_relus as quantise_relus
 from snn5.models._compressed import rebuild as rebuild
 from snn5.models._parts import Gate as Gate

@@ -1,7 +1,7 @@
 """What compression changes in a model's structure, so that a checkpoint's card is enough to build the model again.
 
 Each change is a function on a live model: norms that were folded into the layer before them go, quantised layers get a buffer for their
-steps, a twin's ReLUs get a grid. `rebuild` makes all of those that a card lists.
+steps, a twin's ReLUs get a grid, potentials become whole numbers. `rebuild` makes all of those that a card lists.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from snn5.errors import UserError
-from snn5.neurons import QuantisedReLU
+from snn5.neurons import MembraneLIF, QuantisedReLU
 
 STEP = "weight_step"  # buffer of a quantised layer: one step per output channel, or one for all
 
@@ -80,6 +80,16 @@ def quantise_relus(model: nn.Module, bits: int) -> list[str]:
     return names
 
 
+def quantise_membranes(model: nn.Module, neurons: Sequence[str], bits: int) -> None:
+    """Put a MembraneLIF for each of `neurons`. In place.
+
+    Raises:
+        UserError: a name that is no LIF, PLIF or IF with a reset to 0, or bits out of range.
+    """
+    for name in neurons:
+        model.set_submodule(name, MembraneLIF(model.get_submodule(name), bits))
+
+
 def rebuild(model: nn.Module, folded: Sequence[str], quantisation: Mapping[str, Any] | None) -> None:
     """All changes that a card lists, in place; the weights come afterwards."""
     drop_norms(model, folded)
@@ -87,3 +97,5 @@ def rebuild(model: nn.Module, folded: Sequence[str], quantisation: Mapping[str, 
     add_steps(model, list(quantisation.get("steps", {})), per_channel=quantisation.get("scale") != "tensor")
     if "activation_bits" in quantisation:
         quantise_relus(model, int(quantisation["activation_bits"]))
+    if "membranes" in quantisation:
+        quantise_membranes(model, list(quantisation["membranes"]), int(quantisation["membrane_bits"]))

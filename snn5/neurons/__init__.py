@@ -11,6 +11,8 @@ from snn5.neurons._lif import PLIF as PLIF
 from snn5.neurons._lsq import SMALLEST_STEP as SMALLEST_STEP
 from snn5.neurons._lsq import QuantisedReLU as QuantisedReLU
 from snn5.neurons._lsq import lsq as lsq
+from snn5.neurons._membrane import MembraneLIF as MembraneLIF
+from snn5.neurons._membrane import integer_lif as integer_lif
 from snn5.neurons._registry import NEURONS as NEURONS
 from snn5.neurons._registry import create_neuron as create_neuron
 from snn5.neurons._surrogate import SURROGATES as SURROGATES

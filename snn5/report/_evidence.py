@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from snn5.report._results import Results
 from snn5.report._tasks import Task
-from snn5.report._text import accuracy, decimal, fraction, seeds, signed, whole, with_unit
+from snn5.report._text import accuracy, decimal, fraction, seeds, signed, spread, whole, with_unit
 
 
 def evidence(task: Task, results: Results) -> str:
@@ -77,6 +77,21 @@ def _sparsity(r: Results) -> str:
     return f"{decimal(ratio)} of the SynOps at {accuracy(found, r.samples('p4_sparsify'))}"
 
 
+def _quantisation(r: Results) -> str:
+    bits, ratio = (r.number("p4_quantize", name) or 0.0 for name in ("chosen_bits", "compare/bytes_ratio"))
+    change = -100 * (r.number("p4_quantize", "compare/acc_loss") or 0.0)
+    found = accuracy(r.value("p4_quantize", "test/acc"), r.samples("p4_quantize"))
+    return f"{whole(bits)} bit weights, {fraction(ratio)} of the bytes: {found}, {signed(change)} points to float"
+
+
+def _pruning(r: Results) -> str:
+    chosen, change = (r.number("p4_prune", key) or 0.0 for key in ("chosen_sparsity", "prune/acc_change"))
+    rival = r.value("p4_prune", "test/acc", f"magnitude-{chosen:g}/")
+    found = accuracy(r.value("p4_prune", "test/acc"), r.samples("p4_prune"))
+    against = "" if rival is None else f"; magnitude pruning {with_unit(rival)}"
+    return f"{100 * chosen:g} % of the weights gone without training: {found}, {signed(100 * change)} points{against}"
+
+
 def _cutoff(r: Results) -> str:
     said = []
     for slot in ("events", "frames"):
@@ -89,14 +104,22 @@ def _cutoff(r: Results) -> str:
 
 
 def _integration(r: Results) -> str:
-    energy = r.number("p6_integrate", "cost/energy_pj") or 0.0
-    return f"{accuracy(r.value('p6_integrate', 'test/acc'), r.samples('p6_integrate'))} at {decimal(energy / 1000, 1)} nJ"
+    said = []
+    for slot in ("frames", "events"):
+        stage = f"p6_integrate@{slot}"
+        if r.get(stage):
+            energy = r.number(stage, "cost/energy_pj") or 0.0
+            said.append(f"{slot} {accuracy(r.value(stage, 'test/acc'), r.samples(stage))} at {decimal(energy / 1000, 1)} nJ")
+    return "; ".join(said)
 
 
 def _efficiency(r: Results) -> str:
-    dense, skip = (r.number("p6_integrate", f"cost/ratio_ann_{rival}") for rival in ("dense", "zero_skip"))
-    more = "" if skip is None else f", {fraction(skip)} of one that skips zeros"
-    return f"{fraction(dense or 0.0)} of the dense ANN's arithmetic energy{more}"
+    said = []
+    for slot in ("frames", "events"):
+        dense, skip = (r.number(f"p6_integrate@{slot}", f"cost/ratio_ann_{rival}") for rival in ("dense", "zero_skip"))
+        if dense is not None:
+            said.append(f"{slot} {fraction(dense)}" + ("" if skip is None else f" ({fraction(skip)} of one that skips zeros)"))
+    return f"of the dense ANN's arithmetic energy: {'; '.join(said)}"
 
 
 def _foundation(r: Results) -> str:
@@ -131,9 +154,34 @@ def _liquid(r: Results) -> str:
     return f"digits as events {events}{more}"
 
 
-def _determinism(r: Results) -> str:
-    same = r.number("p8_lsm", "verdict/deterministic")
-    return f"same seed, other batches: {'the same' if same else 'different'} spikes, states, read-out and predictions"
+def _balance(r: Results) -> str:
+    ratio, control = (r.value("p8_dale", "rate_ratio", f"{name}/") for name in ("istdp", "frozen"))
+    broken = r.number("p8_dale", "istdp/dale/violations")
+    if ratio is None or control is None:
+        return ""
+    text = (
+        f"a doubled input changes the rate to {spread(ratio)} of what it was, {spread(control)} where nothing learns ({seeds(ratio.seeds)})"
+    )
+    return text if broken is None else f"{text}; {broken:.0f} weights against Dale's law"
+
+
+def _homeostasis(r: Results) -> str:
+    up, down = (r.number("p8_homeostasis", f"threshold/{phase}/settled_steps") or 0.0 for phase in ("x4", "x0.25"))
+    count, error = int(r.number("p8_homeostasis", "threshold/n_seeds") or 0), r.number("p8_homeostasis", "bcm/x4/error")
+    text = f"rate back within 10 % after {whole(up)} steps at 4 times the gain and {whole(down)} at 1/4 ({seeds(count)})"
+    return text if error is None else f"{text}; BCM alone is then {100 * error:.0f} % off"
+
+
+def _reproducible(r: Results) -> str:
+    found = []
+    for track, title in (("bio", "liquid"), ("sg", "gradients")):
+        value, n = r.value("p8_reproducibility", "test/acc", f"{track}/"), r.number("p8_reproducibility", f"{track}/n_test")
+        good, asked, same = (r.number("p8_reproducibility", f"{track}/{name}") for name in ("r1/successes", "target", "r0/bits"))
+        if value is not None and good is not None and asked is not None:
+            bits = "the same bits" if same else "other bits"
+            size = None if n is None else int(n)
+            found.append(f"{title}: {good:.0f} of {value.seeds} seeds reach {100 * asked:.0f} %, {accuracy(value, size)}, {bits} again")
+    return "; ".join(found)
 
 
 _LINES: dict[str, Callable[[Results], str]] = {
@@ -146,6 +194,8 @@ _LINES: dict[str, Callable[[Results], str]] = {
     "P2.3": _coding,
     "P3.1": _tuning,
     "P4.1": _sparsity,
+    "P4.2": _quantisation,
+    "P4.3": _pruning,
     "P5.1": _cutoff,
     "P6.1": _integration,
     "P6.2": _efficiency,
@@ -153,5 +203,7 @@ _LINES: dict[str, Callable[[Results], str]] = {
     "P7.2": _data,
     "P7.3": _benchmark,
     "P8.1": _liquid,
-    "P8.4": _determinism,
+    "P8.2": _balance,
+    "P8.3": _homeostasis,
+    "P8.4": _reproducible,
 }

@@ -26,12 +26,18 @@ STAGES = (
     "p2_coding",
     "p3_tune",
     "p4_sparsify",
+    "p4_prune",
+    "p4_quantize",
     "p5_cutoff@frames",
     "p5_cutoff@events",
-    "p6_integrate",
+    "p6_integrate@frames",
+    "p6_integrate@events",
     "p7_benchmark",
     "p8_lsm",
+    "p8_dale",
+    "p8_homeostasis",
     "p8_reproducibility",
+    "p8_local",
 )
 
 

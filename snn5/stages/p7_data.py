@@ -11,7 +11,7 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from snn5.datasets import SLOTS, SPLITS, Split, Splits, prepare, statistics
+from snn5.datasets import SLOTS, SPLITS, Split, Splits, prepare, skipped, statistics
 from snn5.errors import UserError
 from snn5.record import Record, Run
 from snn5.stages._stage import Stage, main
@@ -31,6 +31,8 @@ def run(stage: Stage) -> Record:
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"data for {slot}", total=None)
         splits = prepare(stage.config, slot, folder=stage.out, progress=lambda done, total: bar.update(task, completed=done, total=total))
+    for line in skipped(splits.train):
+        console.print(line, soft_wrap=True, markup=False)
     return _record(splits)
 
 
@@ -39,7 +41,8 @@ def _record(splits: Splits) -> Record:
     shared = {key: info[key] for key in sorted(info) if key not in ("split", "split_sha256", "samples_sha256")}
     return Record(
         summary={f"data/{side}_samples": float(len(getattr(splits, side))) for side in SPLITS}
-        | {"data/duplicates": float(info["duplicates"]), "data/dropped": float(info["dropped"])},
+        | {"data/duplicates": float(info["duplicates"]), "data/dropped": float(info["dropped"])}
+        | ({"data/skipped": float(len(info["skipped"]))} if "skipped" in info else {}),
         runs={side: _run(getattr(splits, side)) for side in SPLITS},
         details=shared,
     )

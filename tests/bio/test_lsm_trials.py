@@ -5,9 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from snn5.bio import counts_trial, recordings_trial, verdict
+from snn5.bio import ABLATIONS, HARD, counts_trial, order_trial, recordings_trial, verdict
+from snn5.bio._ablation import TASKS, ablation_summary, group_of
+from snn5.bio._paired import half_width, paired_gain
 from snn5.bio._trials import Samples
 from snn5.config import Liquid as Settings
+from snn5.config import Plasticity
 from snn5.errors import UserError
 from snn5.record import Run
 
@@ -107,3 +110,46 @@ def test_every_claim_can_be_missed(change: dict[str, list[Run]], missed: str) ->
 @pytest.mark.parametrize("again", [group(0.96)[1], Run(metrics=group(0.96)[0].metrics, details={"sha256": {"test": "other"}})])
 def test_other_bits_are_noticed(again: Run) -> None:
     assert verdict(GROUPS, again, target=0.95)[0]["verdict/deterministic"] == 0.0
+
+
+@pytest.mark.parametrize("task", ["events", "order"])
+def test_a_liquid_may_learn_first(task: str) -> None:
+    """Other rules, other liquid; all rules off is the frozen one; test labels still decide nothing."""
+
+    def trial(learning: Plasticity | None, test: Samples = SETS[2]) -> Run:
+        if task == "events":
+            return recordings_trial(SETTINGS, SETS[0], SETS[1], test, classes=3, seed=4, online=False, learning=learning)
+        return order_trial(SETTINGS, HARD, seed=4, bins=1, learning=learning)
+
+    frozen = trial(None)
+    found = {name: trial(replace(Plasticity(eta_threshold=0.05), **off)).metrics for name, off in ABLATIONS.items()}
+    assert found["frozen"] == frozen.metrics
+    assert len({tuple(sorted(metrics.items())) for metrics in found.values()}) == 4
+    if task == "events":
+        scrambled = (SETS[2][0], SETS[2][1].roll(1))
+        assert trial(Plasticity(), scrambled).details["sha256"] == trial(Plasticity()).details["sha256"]
+
+
+def test_ablations_by_hand() -> None:
+    """Two seeds: gains 0.02 and 0.04 on the events, so 0.03 with a half width of 12.706 x 0.01414 / sqrt 2."""
+
+    def runs(first: float, second: float) -> list[Run]:
+        return [Run(metrics={"test/acc": a}) for a in (first, second)]
+
+    groups = {group_of(task, name): runs(0.9, 0.92) for task in TASKS for name in ABLATIONS}
+    groups["events_ip_stdp"] = runs(0.92, 0.96)
+    summary = ablation_summary(groups)
+    assert len(summary) == 2 * 4 * 4 and set(groups) >= {"events", "order_hard", "order_hard_ip"}
+    assert summary["ablation/events/ip_stdp/gain"] == pytest.approx(0.03)
+    assert summary["ablation/events/ip_stdp/gain_ci95"] == pytest.approx(12.7062 * 0.01, rel=1e-4)
+    assert summary["ablation/events/frozen/gain"] == summary["ablation/events/frozen/gain_ci95"] == 0.0
+    assert summary["ablation/events/frozen/acc_ci95"] == pytest.approx(12.7062 * 0.01, rel=1e-4)
+    del groups["events_ip"]
+    assert all(name.startswith("ablation/order_hard/") for name in ablation_summary(groups))
+    assert ablation_summary({name: one[:1] for name, one in groups.items()}) == {}
+
+
+def test_intervals_by_hand() -> None:
+    """Student's t for 4 degrees of freedom is 2.776; one seed proves nothing."""
+    assert half_width(1.0, 5) == pytest.approx(2.7764 / 5**0.5, rel=1e-4) and half_width(1.0, 1) == float("inf")
+    assert paired_gain(group(0.9), group(0.8))[0] == pytest.approx(0.1)

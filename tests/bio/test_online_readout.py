@@ -44,3 +44,22 @@ def test_classifies_as_the_closed_form_does() -> None:
 def test_out_of_range(rate: float, epochs: int) -> None:
     with pytest.raises(UserError, match=f"rate={rate}, epochs={epochs}"):
         delta_rule(torch.eye(2), torch.eye(2), rate=rate, epochs=epochs)
+
+
+def test_a_run_in_two_parts_gives_the_same_bits() -> None:
+    generator = torch.Generator().manual_seed(1)
+    x, y = torch.randn(20, 3, generator=generator), torch.randn(20, 2, generator=generator)
+    whole = delta_rule(x, y, epochs=3, alpha=0.5)
+    for middle in (1, 20, 33, 60):
+        half = delta_rule(x, y, epochs=3, alpha=0.5, end=middle)
+        rest = delta_rule(x, y, epochs=3, alpha=0.5, start=half, begin=middle)
+        assert torch.equal(rest.weight_pK, whole.weight_pK) and torch.equal(rest.bias_K, whole.bias_K)
+    assert not torch.equal(half.weight_pK, delta_rule(x, y, epochs=3, alpha=0.5, end=33).weight_pK)
+
+
+def test_a_part_that_does_not_fit() -> None:
+    x, y = torch.ones(2, 1), torch.ones(2, 1)
+    with pytest.raises(UserError, match="presentations 0 to 5 of 4"):
+        delta_rule(x, y, epochs=2, end=5)
+    with pytest.raises(UserError, match="presentations 1 to 4 of 4; a part begins at 0, or where the `start`"):
+        delta_rule(x, y, epochs=2, begin=1)

@@ -35,7 +35,7 @@ def test_nearest_by_hand() -> None:
 def test_codes_and_levels_are_each_others_inverse(grid: Grid) -> None:
     r = 5 * torch.randn(300, generator=torch.Generator().manual_seed(0))
     codes = grid.codes(r)
-    assert 0 <= codes.min() and codes.max() < 2**grid.bits
+    assert codes.min() >= 0 and codes.max() < 2**grid.bits
     assert torch.equal(torch.tensor(grid.levels)[codes], grid.nearest(r))
     assert grid_from_json(grid.to_json()) == grid
 

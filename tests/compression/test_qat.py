@@ -1,4 +1,4 @@
-"""P4.2: what quantisation-aware training promises: levels after reload, zeros that stay, gradients, energy, and more than rounding gives."""
+"""P4.2: what quantisation-aware training promises: levels after reload, zeros that stay, energy, bytes, more than rounding gives."""
 
 import math
 from collections.abc import Callable
@@ -130,8 +130,8 @@ def test_training_beats_rounding_at_2_bits(start: Checkpoint, ternary: Checkpoin
         name: evaluate(c.build(), data[1]).accuracy
         for name, c in {"float": start, "rtn": round_to_nearest(start, 2), "qat": ternary}.items()
     }
-    assert accuracy["qat"] > accuracy["rtn"] + 0.1
-    assert accuracy["qat"] > accuracy["float"] - 0.08
+    assert accuracy["qat"] > accuracy["rtn"] + 0.05  # 0.87, 0.76 and, with 32 bits, 0.88
+    assert accuracy["qat"] > accuracy["float"] - 0.05
 
 
 def test_8_bits_rounded_answer_nearly_as_before(start: Checkpoint, data: tuple[Samples, Samples]) -> None:

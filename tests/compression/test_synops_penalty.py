@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import snn5.compression._sparsity as sparsity_module
 from snn5.benchmark import count_operations
 from snn5.checkpoint import Card, Checkpoint, Transform, of
-from snn5.compression import SynOps, SynOpsPenalty, Target, Teacher, sparsify
+from snn5.compression import SynOps, SynOpsPenalty, Target, Teacher, round_to_nearest, sparsify
 from snn5.config import Train
 from snn5.datasets import Split, load
 from snn5.errors import UserError
@@ -325,6 +325,11 @@ def test_a_strength_that_kills_a_layer_names_it(start: Checkpoint, data: tuple[S
 def test_negative_strength(start: Checkpoint, data: tuple[Samples, Samples]) -> None:
     with pytest.raises(UserError, match=r"strength=-0\.1; a negative one rewards spikes"):
         thinned(start, data, -0.1)
+
+
+def test_a_quantised_network_is_refused(start: Checkpoint, data: tuple[Samples, Samples]) -> None:
+    with pytest.raises(UserError, match="this checkpoint is quantised, and fine-tuning would take its weights off their grid"):
+        thinned(round_to_nearest(start, 4), data, 0.5)
 
 
 def test_old_cutoff_thresholds_are_dropped(start: Checkpoint, data: tuple[Samples, Samples]) -> None:

@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from snn5.datasets import load, read_recording, statistics, verify
+from snn5.datasets import load, read_recording, save_split, statistics, verify
 from snn5.datasets._nmnist import recordings
-from snn5.datasets._prepare import save_split
 from snn5.datasets._root import configured_root
 from snn5.errors import UserError
 

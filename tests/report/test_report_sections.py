@@ -98,7 +98,7 @@ def test_tuning_compares_with_p1_on_the_data_of_the_search() -> None:
     assert "3 of the 4 epochs" in text
     assert "P1's settings give 97.0 ± 1.0 %" in text
     assert "the search found none that is better" in text
-    assert "P1's settings" not in reading("tuning", 3, report_records.results(without="p6_integrate"))
+    assert "P1's settings" not in reading("tuning", 3, report_records.results(without="p6_integrate@frames"))
 
 
 def test_the_front_of_accuracy_and_operations() -> None:
@@ -113,6 +113,21 @@ def test_sparsity_marks_the_chosen_strength() -> None:
     sweep = table("The sweep over the penalty's strength", 4)
     assert sweep.marked == 1 and sweep.rows[1][0] == "0.1"
     assert sweep.rows[1][3].replace("\u202f", " ") == "200.0 ± 2.0"
+
+
+def test_quantisation_sets_training_against_rounding() -> None:
+    widths = table("Weights on fewer bits", 4)
+    assert [row[:2] for row in widths.rows] == [
+        ["32", "float parent"],
+        ["4", "trained, integer potentials"],
+        ["4", "trained (QAT)"],
+        ["4", "rounded"],
+        ["2", "trained (QAT)"],
+        ["2", "rounded"],
+    ]
+    assert widths.marked == 4 and widths.rows[4][4].replace("\u202f", " ") == "−0.5 ± 0.0" and widths.rows[0][4] == "–"
+    text = reading("quantisation", 4)
+    assert text == "On 2 bits training keeps 97.5 ± 1.0 % of the float network's 98.0 ± 1.0 %; rounding alone leaves 90.0 ± 1.0 %."
 
 
 def test_cutoff_judges_its_claim_on_each_slot() -> None:
@@ -139,10 +154,19 @@ def test_cutoff_stands_beside_the_full_run_and_the_other_rules() -> None:
 
 
 def test_integration_against_the_target() -> None:
-    assert "1/10.0 of the dense ANN's arithmetic energy; the target asks for 1/50, 5.0 times less" in reading("integration", 6)
-    full = report_records.results(p6_integrate=report_records.integration(ratio=0.01))
-    assert "within the target's 1/50" in reading("integration", 6, full)
-    assert [row[-3] for row in table("Step by step", 6).rows] == ["–", "1/2.2", "1/3.3", "1/5.0"]
+    assert "1/10.0 of the dense ANN's arithmetic energy; the target asks for 1/50, 5.0 times less" in reading("integration_frames", 6)
+    full = report_records.results(p6_integrate_frames=report_records.integration(ratio=0.01))
+    assert "within the target's 1/50" in reading("integration_frames", 6, full)
+    steps = table("Step by step, events", 6)
+    assert [row[-3] for row in steps.rows] == ["–", "–", "–", "1/2.2", "1/3.3", "1/4.0", "1/4.0", "1/5.0"]
+    assert "strength 1, 75 % of the weights pruned, 4 bits, ε = 0.01" in steps.note
+
+
+def test_integration_stands_against_four_anns() -> None:
+    rows = table("The final network against four ANNs, frames", 6).rows
+    assert [row[0] for row in rows] == ["twin, dense", "twin, zeros skipped", "twin, quantised alike", "twin, pruned alike"]
+    assert [row[2] for row in rows] == ["1/10.0", "1.00×", "1.33×", "2.00×"]  # 400 nJ of 4000, 400, 300 and 200
+    assert rows[0][4] == "1/5.0"
 
 
 def test_energy_compares_with_the_zero_skipping_twin() -> None:
@@ -157,10 +181,33 @@ def test_liquid_against_the_plain_input() -> None:
 
 
 def test_seeds_that_reach_the_accuracy() -> None:
-    rows = {row[0]: row for row in table("Reproducibility so far", 8).rows}
+    rows = {row[0]: row for row in table("Seeds of the other stages", 8).rows}
     assert rows["liquid, events (P8.1)"][3:5] == ["4 of 5", "34"]  # B(0.05; 4, 2) = 0.343
     assert rows["SEW-ResNet, frames (P1.1)"][3] == "2 of 3"  # 0.96, 0.97, 0.98 against 0.97
     assert rows["SEW-ResNet, events (P1.1)"][4] == "37"  # 0.05 ** (1 / 3)
+
+
+def test_balance_is_kept_by_learning_on() -> None:
+    text = reading("dale", 8)
+    assert "to 1.05 of what it was where inhibition learns, to 2.40 where nothing does" in text and "2.50 times the rate" in text
+    assert "2 excitatory and 1 inhibitory spikes" in reading("dale_raster", 8)
+    rows = table("Stability of each variant", 8).rows
+    assert [row[0] for row in rows] == ["inhibition learns", "only excitation learns", "nothing learns", "no inhibition"]
+
+
+def test_homeostasis_says_who_comes_back() -> None:
+    text = reading("homeostasis", 8)
+    assert "within 2000 steps after the gain grew fourfold and within 2000 after" in text and text.endswith("is then 55 % off.")
+    rows = table("Ways back to the target rate", 8).rows
+    assert [row[1] for row in rows] == ["never", "never", "2\u202f000"]  # none, BCM, thresholds
+    assert table("BCM's stability bound", 8).rows == [["0.50", "2.00", "0.00", "1.02"]]
+
+
+def test_reproducibility_names_the_largest_source() -> None:
+    assert "weights alone spread it most: sd 0.8 points, 0.9 where all vary (3 trainings each)" in reading("spread_bio", 8)
+    rows = table("How reproducible learning is", 8).rows
+    assert [row[1] for row in rows] == ["Poisson spikes", "one first spike"] * 2
+    assert rows[0][3:8] == ["90", "4 of 4", "47", "0.992", "94.0"]
 
 
 def test_layers_stand_from_input_to_output() -> None:
@@ -182,3 +229,34 @@ def test_value_and_samples() -> None:
     assert full.value("p3_tune", "no/such") is None
     full.records["p3_tune"].runs["extra"] = Run()
     assert [name for name, _ in full.runs("p3_tune", seed=1)] == ["seed1"]
+
+
+def test_local_rules_say_what_each_is_worth() -> None:
+    found = table("A classifier by local rules alone", 8)
+    assert [row[0] for row in found.rows] == ["STDP and homeostasis", "without STDP", "without homeostasis"]
+    assert [row[2] for row in found.rows] == ["–", "36.0 ± 2.0", "–"]
+    assert "Test accuracy 96.0 ± 0.0 % (n = 450, 10 seeds)" in reading("local_fields", 8)
+
+
+def test_pruning_tells_the_price_and_marks_the_choice() -> None:
+    assert (
+        reading("pruning", 4) == "With 75 % of the weights gone, test accuracy goes from 98.0 ± 1.0 % to 97.0 ± 1.0 % (−1.0 points), "
+        "with magnitude pruning to 80.0 ± 1.0 %; 0.40 of the operations are left."
+    )
+    found = table("One-shot pruning, without training", 4)
+    assert found.marked is not None and list(found.rows[found.marked])[:2] == ["SBC, layers in sequence", "75"]
+    own = ["SBC, layers in sequence", "SBC, layers apart", "magnitude"]
+    assert [row[0] for row in found.rows] == ["not pruned", *(title for title in own for _ in range(2))]
+    assert "the same 100 training samples" in found.note and "Marked: the largest sparsity that stays within" in found.note
+
+
+def test_pruning_says_when_no_sparsity_is_within_the_limit() -> None:
+    none = report_records.results(p4_prune=report_records.pruning(within=0.0))
+    assert "Marked: the smallest sparsity, as none stays within" in table("One-shot pruning, without training", 4, none).note
+
+
+def test_ablations_stand_with_their_intervals() -> None:
+    found = table("A liquid that learns without labels, and what each rule is worth", 8)
+    assert [row[2] for row in found.rows] == ["96.0 ± 0.4", "97.0 ± 0.4", "97.0 ± 0.4", "94.0 ± 0.4"]
+    assert [row[3] for row in found.rows] == ["–", "+1.0 ± 0.3", "+1.0 ± 0.3", "−2.0 ± 0.3"]
+    assert {(row[6], row[7]) for row in found.rows} == {("450", "5")}

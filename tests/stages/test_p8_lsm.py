@@ -13,7 +13,11 @@ from snn5.stages._stage import Stage
 from snn5.stages.p8_lsm import run
 
 ROOT = Path(__file__).parents[2]
-GROUPS = ("events", "events_gain0", "order_easy", "order_hard", "order_hard_gain0", "order_hard_theta2", "order_hard_theta4")
+LEARNING = ("ip", "ip_stdp", "ip_stdp_istdp")
+GROUPS = (
+    *("events", "events_gain0", "order_easy", "order_hard", "order_hard_gain0", "order_hard_theta2", "order_hard_theta4"),
+    *(f"{task}_{rules}" for task in ("events", "order_hard") for rules in LEARNING),
+)
 
 
 @pytest.fixture
@@ -37,6 +41,11 @@ def test_record(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert made.summary["events_gain0/cost/synops"] < made.summary["events/cost/synops"]
     assert made.summary["order_hard_theta4/cost/spike_rate"] < made.summary["order_hard_theta2/cost/spike_rate"]
     assert [name for name, one in made.runs.items() if "raster" in one.details] == ["events-seed0"]
+    hashes = {made.runs[f"{group}-seed0"].details["sha256"]["wiring"] for group in ("events", *(f"events_{rules}" for rules in LEARNING))}
+    assert len(hashes) == 4  # each rule has changed the liquid
+    assert made.summary["ablation/events/ip/gain"] == pytest.approx(
+        made.summary["events_ip/test/acc"] - made.summary["events/test/acc"], abs=1e-12
+    )
     first, second = (made.runs[f"events-seed{seed}"] for seed in (0, 1))
     assert first.details["sha256"] != second.details["sha256"] and first.params == {"group": "events", "seed": 0}
 

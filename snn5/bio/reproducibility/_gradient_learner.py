@@ -90,7 +90,9 @@ class GradientLearner:
         generator = torch.Generator().manual_seed(draws.init)
         return SpikingMLP(sizes, neuron=self.settings.neuron, time_steps=self.time_steps, generator=generator)
 
-    def _fit(self, model: nn.Module, draws: Draws, train: Samples, val: Samples, resume: Path | None = None, until: int | None = None) -> Fit:
+    def _fit(
+        self, model: nn.Module, draws: Draws, train: Samples, val: Samples, resume: Path | None = None, until: int | None = None
+    ) -> Fit:
         epochs = iter(range(1, self.settings.epochs + 1))
 
         def tick(_text: str = "") -> None:

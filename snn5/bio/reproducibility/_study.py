@@ -76,7 +76,9 @@ class Study:
         seeds = list(made["seeds"].values())
         grades, differs = grade(seeds, self.target), same_bits(seeds[0], made["bits"])
         found = {f"{track}/{name}": value for name, value in grades.items()} | {f"{track}/target": self.target}
-        cells = {group.removeprefix("sources/"): [o.accuracy for o in own.values()] for group, own in made.items() if group[:8] == "sources/"}
+        cells = {
+            group.removeprefix("sources/"): [o.accuracy for o in own.values()] for group, own in made.items() if group[:8] == "sources/"
+        }
         if cells:
             found |= {f"{track}/sources/{name}": value for name, value in decompose(cells).items()}
         for group, own in made.items():
@@ -85,7 +87,9 @@ class Study:
         alike = float(not any(differs.values()))
         n = len(seeds)
         claims = [
-            _claim(f"{track}_bits", f"{track}: runs of one seed that differ in no bit, of {len(differs)}", alike * len(differs), len(differs)),
+            _claim(
+                f"{track}_bits", f"{track}: runs of one seed that differ in no bit, of {len(differs)}", alike * len(differs), len(differs)
+            ),
             _claim(f"{track}_success", f"{track}: seeds that reach {100 * self.target:g} %, of {n}", grades["r1/successes"], n),
             _claim(f"{track}_proved", f"{track}: success rate proved by that", grades["r1/proved"], PROVEN),
             _claim(f"{track}_steady", f"{track}: 1 − sd/mean of the accuracy", grades["r2/steadiness"], STEADY),

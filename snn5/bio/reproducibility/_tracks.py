@@ -30,8 +30,6 @@ def studies(settings: Reproducibility) -> dict[str, Study]:
     """What is asked of each."""
     targets = {"bio": settings.bio_target, "sg": settings.sg_target}
     return {
-        track: Study(
-            target=targets[track], code=settings.code, seeds=settings.seeds, runs=settings.runs, sources=track in settings.sources
-        )
+        track: Study(target=targets[track], code=settings.code, seeds=settings.seeds, runs=settings.runs, sources=track in settings.sources)
         for track in TRACKS
     }

@@ -1,4 +1,4 @@
-"""What a learner is to the study of reproducibility: a function of three seeds that answers with predictions and with the sha256 of its bits.
+"""What a learner is to the study of reproducibility: a function of three seeds that answers with predictions and hashes of its bits.
 
 Shapes: N test samples.
 """

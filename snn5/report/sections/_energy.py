@@ -9,16 +9,15 @@ from snn5.report._parts import Drawing
 from snn5.report._results import Results, Value, measurement
 from snn5.report._style import ACCENT, GREY, INK, PALE, canvas, log_ticks
 from snn5.report._text import decimal
-from snn5.report.sections.p6 import dense_energy
+from snn5.report.sections.p6 import STAGES, STEPS, dense_energy
 
 STAGE, SLOTS, FAMILIES = "p7_benchmark", ("frames", "events"), ("sew_resnet", "ann_twin")
-CHAIN = {"tuned": "tuned", "sparse": "+ sparsity", "cutoff": "+ early exit"}
+CHAIN = {step: label.partition(" (")[0] for step, label in STEPS.items()}
 
 
 def drawing(results: Results) -> Drawing:
-    """One panel per data set; P6's steps in the panel of theirs."""
+    """One panel per data set, P6's steps in it."""
     figure, axes = canvas(3.7, 2, share=True)
-    data = next((measurement(run).get("data") for run in results.named("p6_integrate", "tuned-")), None)
     steps = 0
     for ax, slot in zip(axes, SLOTS, strict=True):
         snn, ann = (results.named(STAGE, f"{family}-{slot}-") for family in FAMILIES)
@@ -28,9 +27,8 @@ def drawing(results: Results) -> Drawing:
             x, y = dense.mean / 1000, 100 * accuracy.mean
             means.append((x, y))
             ax.plot(x, y, "s", color=GREY, markerfacecolor="white", markersize=7.5, label="ANN twin, dense")
-        if data and results.dataset(slot) == data:
-            chain = _chain(ax, results)
-            means, steps = [*means, *chain], len(chain)
+        chain = _chain(ax, results, STAGES[slot])
+        means, steps = [*means, *chain], steps + len(chain)
         energies = [mean[0] for mean in means if mean]
         if energies:
             log_ticks(ax, min(energies), max(energies))
@@ -47,10 +45,10 @@ def drawing(results: Results) -> Drawing:
     )
 
 
-def _chain(axes: Axes, results: Results) -> list[tuple[float, float]]:
+def _chain(axes: Axes, results: Results, stage: str) -> list[tuple[float, float]]:
     """P6's steps, joined by arrows; returns their means."""
-    looks = zip(CHAIN, (PALE, "#5296bb", INK), strict=True)
-    means = [_cloud(axes, results.named("p6_integrate", f"{step}-"), colour, "D", f"P6: {CHAIN[step]}") for step, colour in looks]
+    looks = zip(CHAIN, (PALE, "#86b4d0", "#5296bb", "#2f6f94", INK), strict=True)
+    means = [_cloud(axes, results.named(stage, f"{step}-"), colour, "D", f"P6: {CHAIN[step]}") for step, colour in looks]
     found = [mean for mean in means if mean]
     for begin, end in pairwise(found):
         axes.annotate("", end, begin, arrowprops={"arrowstyle": "->", "color": INK, "shrinkA": 6, "shrinkB": 6, "linewidth": 0.9})

@@ -1,5 +1,6 @@
 """P8.1: the liquid state machine: variants, claims, one raster."""
 
+from itertools import product
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -7,11 +8,18 @@ from matplotlib.axes import Axes
 from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results
 from snn5.report._style import ACCENT, GREY, INK, canvas
-from snn5.report._text import percent, spread
+from snn5.report._text import decimal, percent, signed, spread
 from snn5.report.sections import _claims
 
 STAGE = "p8_lsm"
 _CHANCE = {"order, easy": 1 / 4, "order, hard": 1 / 6}  # 4 and 6 classes
+_TASKS = {"events": "events", "order_hard": "order, hard, one bin"}
+_ABLATIONS = {
+    "frozen": "none (frozen)",
+    "ip": "intrinsic plasticity (IP)",
+    "ip_stdp": "IP, STDP",
+    "ip_stdp_istdp": "IP, STDP, inhibitory STDP",
+}
 # label, group of runs, metric
 _ROWS = (
     ("events: liquid", "events", "test/acc"),
@@ -33,6 +41,8 @@ def parts(results: Results) -> list[Part]:
     if record is None:
         return [Missing(title="The liquid state machine", reason=f"{STAGE} has not run")]
     found: list[Part] = [_variants(results), _costs(results)]
+    if (ablations := _ablations(results)) is not None:
+        found.append(ablations)
     if record.details.get("claims"):
         found.append(_claims.table(record.details["claims"]))
     raster = next((run.details["raster"] for run in results.named(STAGE, "events-") if run.details.get("raster", {}).get("points")), None)
@@ -115,6 +125,31 @@ def _costs(results: Results) -> Table:
         columns=("variant", "test accuracy, %", "spikes per neuron and step", "SynOps, thousands", "read-out MACs", "n", "seeds"),
         rows=rows,
         note="gain0: without recurrence; theta: with a higher resting threshold, fewer spikes. Seeds draw the wiring.",
+    )
+
+
+def _ablations(results: Results) -> Table | None:
+    rows = []
+    for (task, where), (name, label) in product(_TASKS.items(), _ABLATIONS.items()):
+        group = task if name == "frozen" else f"{task}_{name}"
+        figures = [results.number(STAGE, f"ablation/{task}/{name}/{key}") for key in ("acc", "acc_ci95", "gain", "gain_ci95")]
+        tested = results.value(STAGE, "test/acc", f"{group}/")
+        if tested is None or any(figure is None for figure in figures):
+            continue
+        mean, half, gain, gain_half = (100 * figure for figure in figures if figure is not None)
+        better = "–" if name == "frozen" else f"{signed(gain)} ± {decimal(gain_half, 1)}"
+        costs = [results.value(STAGE, key, f"{group}/") for key in ("cost/spike_rate", "cost/synops")]
+        rate, synops = (spread(v, digits, scale) if v else "–" for v, digits, scale in zip(costs, (4, 1), (1.0, 1e-3), strict=True))
+        n = results.samples(STAGE, f"{group}-")
+        rows.append([where, label, f"{decimal(mean, 1)} ± {decimal(half, 1)}", better, rate, synops, str(n or ""), str(tested.seeds)])
+    if not rows:
+        return None
+    return Table(
+        title="A liquid that learns without labels, and what each rule is worth",
+        columns=("task", "rules", "test accuracy, %", "gain, points", "spikes per neuron and step", "SynOps, thousands", "n", "seeds"),
+        rows=rows,
+        left=2,
+        note="± of accuracy and gain: half of a 95 % interval over seeds, gains paired seed by seed; around 0 it shows no difference.",
     )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from snn5.record import Run
 from snn5.report._parts import Drawing, Missing, Part, Table
-from snn5.report._results import Results, Value, measurement
+from snn5.report._results import Results, Value
 from snn5.report._style import ACCENT, GREY, INK, canvas, whole_ticks
 from snn5.report._text import decimal, signed, whole, with_unit
 
@@ -92,8 +92,8 @@ def _end(run: Run) -> str:
 
 def _before(results: Results) -> Value | None:
     """P1's accuracy on the data that the search was about; the record of P6, which takes the search's networks, says which that is."""
-    data = next((measurement(run).get("data") for run in results.named("p6_integrate", "tuned-")), None)
-    slot = next((slot for slot in ("frames", "events") if data and results.dataset(slot) == data), None)
+    found = {slot: results.get(f"p6_integrate@{slot}") for slot in ("frames", "events")}
+    slot = next((slot for slot, record in found.items() if record and record.details.get("start") == STAGE), None)
     return results.value(f"p1_train@sew_resnet-{slot}", "test/acc") if slot else None
 
 

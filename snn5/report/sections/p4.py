@@ -1,14 +1,20 @@
-"""P4.1: accuracy against synaptic operations as the penalty grows."""
+"""P4.1: accuracy against synaptic operations as the penalty grows; P4.2 (`_quantisation`); P4.3 (`_pruning`)."""
 
 from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results
 from snn5.report._style import ACCENT, GREY, INK, canvas
 from snn5.report._text import decimal, percent, spread, with_unit
+from snn5.report.sections import _pruning, _quantisation
 
 STAGE, ACCURACY = "p4_sparsify", "test/acc_last"
 
 
 def parts(results: Results) -> list[Part]:
+    """Sparsity, quantisation, pruning."""
+    return [*_sparsity(results), *_quantisation.parts(results), *_pruning.parts(results)]
+
+
+def _sparsity(results: Results) -> list[Part]:
     """The table of strengths and the trade-off."""
     record = results.get(STAGE)
     if record is None:

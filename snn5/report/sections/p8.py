@@ -1,10 +1,17 @@
-"""P8: the liquid state machine, and what is known about reproducibility so far."""
+"""P8: the liquid state machine, balance under Dale's law, homeostasis, and how reproducible learning is."""
 
 from snn5.report._parts import Part
 from snn5.report._results import Results
-from snn5.report.sections import _liquid, _seeds
+from snn5.report.sections import _dale, _homeostasis, _liquid, _local, _reproducibility, _seeds
 
 
 def parts(results: Results) -> list[Part]:
-    """P8.1, then P8.4."""
-    return [*_liquid.parts(results), *_seeds.parts(results)]
+    """P8.1 to P8.4."""
+    return [
+        *_liquid.parts(results),
+        *_local.parts(results),
+        *_dale.parts(results),
+        *_homeostasis.parts(results),
+        *_reproducibility.parts(results),
+        *_seeds.parts(results),
+    ]

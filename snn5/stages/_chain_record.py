@@ -1,0 +1,40 @@
+"""What p6_integrate records: a row per step and rival, and the verdict."""
+
+from collections.abc import Mapping
+
+from snn5.benchmark import Measurement
+from snn5.config import Integration
+from snn5.record import Record, Run
+from snn5.stages._chain import RIVALS, STEPS, Choices
+from snn5.statistics import summarise
+
+
+def record_of(
+    measured: Mapping[int, Mapping[str, Measurement]], start: str, choices: Choices, epsilon: float, settings: Integration
+) -> Record:
+    """The record of the stage.
+
+    Args:
+        measured: by seed, then by name of the step or rival.
+        start: the stage whose network it began with. choices, epsilon: what was chosen.
+        settings: the target, and what counts as equal accuracy.
+
+    Returns:
+        Runs `<step>-seed<k>`; a summary of each, of the last step once more without a prefix, and of the target: reached if the mean ratio
+        is small enough and the mean accuracy at most `max_accuracy_gap` below the dense twin's.
+    """
+    runs: dict[str, Run] = {}
+    summary = {"strength": choices.strength, "sparsity": choices.sparsity, "bits": float(choices.bits), "epsilon": epsilon}
+    for step in (*RIVALS, *STEPS):
+        rows = {
+            f"{step}-seed{seed}": Run(params={"seed": seed, "step": step}, metrics=own[step].metrics(), details=own[step].to_json())
+            for seed, own in measured.items()
+        }
+        runs |= rows
+        summary |= summarise(rows.values(), prefix=f"{step}/")
+    summary |= {name.removeprefix("cutoff/"): value for name, value in summary.items() if name.startswith("cutoff/")}
+    # 1e-9: a gap of exactly the limit is within it, however the means were rounded
+    equal = summary["ann/test/acc"] - summary["test/acc"] <= settings.max_accuracy_gap + 1e-9
+    cheap = summary["cost/ratio_ann_dense"] <= settings.target_ratio
+    summary |= {"target/ratio": settings.target_ratio, "target/equal": float(equal), "target/reached": float(equal and cheap)}
+    return Record(summary=summary, runs=runs, details={"start": start})

@@ -1,0 +1,130 @@
+"""P6's chain and its rivals on a network small enough for a test: what each step leaves, and what the verdict says."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from snn5 import checkpoint, config
+from snn5.benchmark import Measurement
+from snn5.datasets import Split, save_split
+from snn5.errors import UserError
+from snn5.files import md5, write_json
+from snn5.models import ann_twin, create_model
+from snn5.stages import p6_integrate
+from snn5.stages._chain import RIVALS, STEPS, Choices
+from snn5.stages._chain_record import record_of
+from snn5.stages._stage import Stage
+
+SEEDS, BITS, SPARSITY = [0, 2], 4, 0.5
+PARAMS = Path(__file__).parents[2] / "params.yaml"
+COUNTS = {"train": 64, "val": 24, "test": 24}
+
+
+def write_split(side: str, first: int) -> None:
+    """Bars at one of four places."""
+    count, draw = COUNTS[side], np.random.default_rng(first)
+    y = np.arange(count) % 4
+    x = draw.integers(0, 3, (1, count, 1, 8, 8), dtype=np.uint8)
+    for n, label in enumerate(y):
+        x[0, n, 0, :, 2 * label : 2 * label + 2] += 12
+    info = {"dataset": "digits", "scale": 16, "split": side, "num_classes": 4}
+    save_split(Split(x_TNCHW=x, y_N=y, index_N=np.arange(first, first + count), info=info), f"data/p7_data/frames/{side}.safetensors")
+
+
+def write_networks(seed: int) -> None:
+    model = create_model(
+        "sew_resnet8",
+        width=8,
+        neuron="plif",
+        in_channels=1,
+        num_classes=4,
+        image_size=8,
+        time_steps=3,
+        neuron_args={"tau": 1.2, "v_threshold": 0.3},
+    )
+    args = {"model": model.name, "model_args": model.arguments, "dataset": "digits"}
+    for folder, net, twin in (("p3_tune", model, False), ("p1_train/ann_twin-frames", ann_twin(model), True)):
+        torch.nn.init.normal_(net.head.weight, generator=torch.Generator().manual_seed(seed))
+        card = checkpoint.Card(**args, twin=twin, time_steps=1 if twin else 3, neuron="relu" if twin else "plif")
+        checkpoint.save(checkpoint.of(net, card), f"data/{folder}/checkpoints/seed{seed}.safetensors")
+
+
+class Offline(Stage):
+    """A stage whose ingredients are the files, with no server to account for them."""
+
+    def ingredient(self, path):  # type: ignore[override]
+        return SimpleNamespace(file=Path(path), path=Path(path).as_posix(), md5=md5(Path(path)))
+
+
+@pytest.fixture
+def this(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SNN5_WORKERS", "1")
+    for first, side in enumerate(COUNTS):
+        write_split(side, 1000 * first)
+    for seed in SEEDS:
+        write_networks(seed)
+    for name, key, value in (("sparsify", "strength", 0.5), ("prune", "sparsity", SPARSITY), ("quantize", "bits", BITS)):
+        write_json(Path(f"data/p4_{name}/metrics.json"), {"summary": {f"chosen_{key}": value}})
+    settings = config.load(PARAMS)
+    p6 = replace(settings.p6, frames=config.Effort(epochs=2, quantised_epochs=2))
+    return Offline(script="p6_integrate", args=("frames",), config=replace(settings, seeds=SEEDS, p6=p6), root=tmp_path)
+
+
+def test_every_step_leaves_what_it_is_for(this: Stage) -> None:
+    made = p6_integrate.run(this)
+    json.dumps(made.summary, allow_nan=False)
+    assert sorted(made.runs) == sorted(f"{step}-seed{seed}" for step in (*RIVALS, *STEPS) for seed in SEEDS)
+    assert made.details["start"] == "p3_tune"
+    for seed in SEEDS:
+        found = {step: Measurement.from_json(made.runs[f"{step}-seed{seed}"].details) for step in (*RIVALS, *STEPS)}
+        assert found["pruned"].params_nnz < 0.7 * found["sparse"].params_nnz
+        assert found["quantised"].packed_bytes < 0.5 * found["pruned"].packed_bytes
+        assert found["cutoff"].steps_mean <= found["quantised"].steps_mean == 3
+        assert (found["qnn"].activation_bits, found["qnn"].spiking) == (2, False)  # T = 3 steps have 4 spike counts
+        assert found["ann_pruned"].params_nnz == pytest.approx(found["cutoff"].params_nnz, rel=0.05)
+        assert all(ratio is not None for ratio in found["cutoff"].ratios.values())
+        final = checkpoint.load(this.out / "checkpoints" / f"seed{seed}.safetensors")
+        assert [t.name for t in final.card.transforms] == ["sparsify", "prune", "fold_norms", "quantize", "calibrate_cutoff"]
+        masked = torch.cat([final.state[name].flatten() for name in final.card.masks])
+        assert (masked == 0).float().mean() >= SPARSITY - 0.01
+        for name, bits in final.card.quantisation["bits"].items():
+            assert all(len(row.unique()) <= 2**bits for row in final.state[f"{name}.weight"])
+        assert final.card.cutoff["epsilon"] == made.summary["epsilon"]
+
+
+def test_the_other_slot_starts_with_p1(this: Stage) -> None:
+    other = Offline(script="p6_integrate", args=("events",), config=this.config, root=this.root)
+    with pytest.raises(FileNotFoundError, match="p1_train/sew_resnet-events"):
+        p6_integrate.run(other)
+
+
+def test_an_unknown_slot_is_named(this: Stage) -> None:
+    with pytest.raises(UserError, match=r"unknown data slot 'sounds'"):
+        p6_integrate.run(Offline(script="p6_integrate", args=("sounds",), config=this.config, root=this.root))
+
+
+def measured(*, accuracy: float, ratio: float) -> Measurement:
+    return Measurement(
+        model="m", data="d", spiking=True, time_steps=4, protocol="val_selected", seed=0, n=100, accuracy=accuracy, layers={}, neurons={},
+        dense_macs=1.0, effective_macs=1.0, effective_acs=1.0, neuron_updates=1.0, params_nnz=10, weight_bits={}, activation_bits=32,
+        packed_bytes=40, steps_mean=4.0, energy_pj={"fp32": 1.0}, dense_energy_pj={"fp32": 2.0},
+        ratios={"ann_dense": {"fp32": ratio, "accuracy": 0.99}},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "ratio", "equal", "reached"),
+    [(0.98, 0.02, 1.0, 1.0), (0.98, 0.021, 1.0, 0.0), (0.97, 0.01, 0.0, 0.0)],  # the ANN has 0.99; one point less is equal
+)
+def test_the_verdict_needs_both(accuracy: float, ratio: float, equal: float, reached: float) -> None:
+    own = {step: measured(accuracy=0.99, ratio=1.0) for step in (*RIVALS, *STEPS)} | {"cutoff": measured(accuracy=accuracy, ratio=ratio)}
+    choices = Choices(strength=1.0, sparsity=0.5, bits=4, ramp_fraction=0.2)
+    found = record_of({0: own}, "p3_tune", choices, 0.01, config.load(PARAMS).p6).summary
+    assert (found["target/equal"], found["target/reached"]) == (equal, reached)
+    assert found["test/acc"] == accuracy and found["ann/test/acc"] == 0.99
