@@ -1,6 +1,6 @@
 """P8.1 on real recordings: a liquid with a ridge read-out on N-MNIST, five-fold cross-validation, frozen and after it has learned.
 
-    SNN5_DATA_ROOT=... python -m experiments.nmnist_lsm
+    SNN5_DATA_ROOT=... python -m experiments.nmnist_lsm [VARIANT ...]
 
 Data and folds: those of experiments.nmnist_folds (1100 recordings, each tested once); 100 slices of 3 ms, pixels summed in twos. No
 gradient: the liquid is random (`frozen`) or has learned from its training side without labels by intrinsic plasticity, STDP and inhibitory
@@ -24,8 +24,8 @@ from experiments.nmnist_folds import FOLDS, SEED, VAL_FRACTION, folds, recording
 from snn5 import config
 from snn5.bio import ABLATIONS, recordings_trial
 from snn5.config import Liquid
-from snn5.datasets import Split
-from snn5.errors import UserError
+from snn5.datasets import Split, load_split, save_split
+from snn5.errors import UserError, unknown
 from snn5.files import find_root, read_json, write_json
 from snn5.parallel import Tick, run_jobs
 from snn5.reproducible import keep_memory, seed_of
@@ -50,13 +50,27 @@ def smaller(whole: Split) -> Split:
     return Split(x_TNCHW=x_TNCHW, y_N=whole.y_N, index_N=whole.index_N, info=whole.info)
 
 
-def main() -> None:
-    """Run what is missing, then write the table."""
+def small_recordings() -> Split:
+    """All recordings at the liquid's resolution, read from the data set once and kept."""
+    path = KEPT / "recordings.safetensors"
+    if not path.is_file():
+        save_split(smaller(recordings(TIME_STEPS)), path)
+    return load_split(path)
+
+
+def main(names: list[str]) -> None:
+    """Run what is missing of the variants asked for (default: all), then write the table of those that are whole.
+
+    Raises:
+        UserError: a variant that `VARIANTS` does not name.
+    """
+    for name in names:
+        if name not in VARIANTS:
+            raise unknown("variant", name, VARIANTS)
     liquid = settings()
-    jobs = [(variant, fold) for fold in range(FOLDS) for variant in VARIANTS]
-    missing = [job for job in jobs if kept(liquid, *job) is None]
+    missing = [(name, fold) for name in names or VARIANTS for fold in range(FOLDS) if kept(liquid, name, fold) is None]
     if missing:
-        whole = smaller(recordings(TIME_STEPS))
+        whole = small_recordings()
         fold_N = folds(whole.y_N)
 
         def work(job: tuple[str, int], tick: Tick) -> None:
@@ -70,10 +84,9 @@ def main() -> None:
             tick()
 
         run_jobs(work, missing, label="nmnist_lsm", total=1)
-    found = {variant: [entry for fold in range(FOLDS) if (entry := kept(liquid, variant, fold)) is not None] for variant in VARIANTS}
-    data = {"recordings": sum(e["n_test"] for e in found["frozen"]), "time_steps": TIME_STEPS, "bin_pixels": BIN_PIXELS}
-    data |= {"folds": FOLDS, "val_fraction": VAL_FRACTION, "seed": SEED}
-    table = {variant: entry_of(runs) for variant, runs in found.items()}
+    found = {name: [entry for fold in range(FOLDS) if (entry := kept(liquid, name, fold)) is not None] for name in VARIANTS}
+    table = {name: entry_of(runs) for name, runs in found.items() if len(runs) == FOLDS}
+    data = {"time_steps": TIME_STEPS, "bin_pixels": BIN_PIXELS, "folds": FOLDS, "val_fraction": VAL_FRACTION, "seed": SEED}
     write_json(RESULT, {"command": "python -m experiments.nmnist_lsm", "data": data, "settings": asdict(liquid), "variants": table})
 
 
@@ -102,6 +115,6 @@ if __name__ == "__main__":
     try:
         os.chdir(find_root())
         keep_memory()
-        main()
+        main(sys.argv[1:])
     except UserError as error:
         sys.exit(f"error: {error}")

@@ -6,6 +6,7 @@ import pytest
 from experiments import nmnist_lsm
 from snn5.bio import ABLATIONS
 from snn5.datasets import Split
+from snn5.errors import UserError
 from snn5.files import write_json
 
 
@@ -36,3 +37,8 @@ def test_only_the_same_settings_are_kept(tmp_path: object, monkeypatch: pytest.M
 
 def test_variants_are_ablations() -> None:
     assert set(nmnist_lsm.VARIANTS) <= set(ABLATIONS) and nmnist_lsm.settings().dt_ms * nmnist_lsm.TIME_STEPS == 300
+
+
+def test_an_unknown_variant_is_refused_before_any_work() -> None:
+    with pytest.raises(UserError, match="unknown variant 'frozne'; did you mean frozen"):
+        nmnist_lsm.main(["frozne"])
