@@ -38,23 +38,20 @@ class _Memory:
 
 
 class _Files:
-    """The same in `samples.u8` and `notes.jsonl`; samples are written first, so a note always has its sample."""
+    """The same in `samples.u8` and `notes.jsonl`, each written from the place up to which both are known to be right."""
 
     def __init__(self, source: Source, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.x, self.lines, self.shape = folder / "samples.u8", folder / "notes.jsonl", _final(source)
         self.notes = _notes(self.lines)
-        size, kept = prod(self.shape), sum("sha256" in note for note in self.notes)
-        if not self.x.is_file() or self.x.stat().st_size < kept * size:
-            self.notes, kept = [], 0
+        self.x_size = prod(self.shape) * sum("sha256" in note for note in self.notes)
+        for path in (self.x, self.lines):
+            path.touch()
+        if self.x.stat().st_size < self.x_size:  # samples are gone: begin anew
+            self.notes, self.x_size = [], 0
+        self.lines_size = len("".join(map(_line, self.notes)))
         self.waiting: list[bytes] = []
         self.written = len(self.notes)
-        with self.x.open("ab") as file:
-            file.truncate(kept * size)
-        self._rewrite()
-
-    def _rewrite(self) -> None:
-        self.lines.write_text("".join(json.dumps(note) + "\n" for note in self.notes), encoding="utf-8")
 
     def add(self, note: dict[str, Any], frames: np.ndarray | None) -> None:
         if frames is not None:
@@ -62,10 +59,8 @@ class _Files:
         self.notes.append(note)  # last: interrupted before it, a sample without a note is cut off again
 
     def flush(self) -> None:
-        with self.x.open("ab") as file:
-            file.write(b"".join(self.waiting))
-        with self.lines.open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(note) + "\n" for note in self.notes[self.written :])
+        lines = "".join(map(_line, self.notes[self.written :])).encode()
+        self.x_size, self.lines_size = _append(self.x, self.x_size, self.waiting), _append(self.lines, self.lines_size, [lines])
         self.waiting, self.written = [], len(self.notes)
 
     def samples(self) -> np.ndarray:
@@ -75,13 +70,30 @@ class _Files:
         return np.memmap(self.x, np.uint8, "r", shape=(kept, *self.shape))
 
 
+def _line(note: dict[str, Any]) -> str:
+    return json.dumps(note) + "\n"  # ASCII: as many bytes as characters
+
+
+def _append(path: Path, size: int, parts: list[bytes]) -> int:
+    """Write `parts` behind the first `size` bytes, whatever a call that was interrupted left there; returns the new size."""
+    with path.open("r+b") as file:
+        file.seek(size)
+        file.truncate()
+        file.write(b"".join(parts))
+        return file.tell()
+
+
 def _notes(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of an earlier run; one that was cut off is read again."""
+    """The whole lines of an earlier run; what follows one that was cut off or damaged is read again."""
     found: list[dict[str, Any]] = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []:
-        if not line.endswith("\n"):
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True) if path.is_file() else []:
+        try:
+            note = json.loads(line) if line.endswith("\n") else None
+        except ValueError:
+            note = None
+        if not isinstance(note, dict) or _line(note) != line:
             break
-        found.append(json.loads(line))
+        found.append(note)
     return found
 
 
@@ -101,7 +113,7 @@ def collect(source: Source, *, on_error: str = "stop", progress: Progress | None
     Raises:
         UserError: a damaged recording with `stop`, or none is left.
     """
-    store: _Memory | _Files = _Memory(source) if scratch is None else _Files(source, scratch / source.stamp[:16])
+    store: _Memory | _Files = _Memory(source) if scratch is None else _Files(source, scratch / f"{source.stamp[:16]}-{on_error}")
     total = len(source.names)
     try:
         for i in range(len(store.notes), total):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from snn5.datasets import load_split, save_split
+from snn5.datasets import _collect, load_split, save_split
 from snn5.datasets._collect import collect
 from snn5.datasets._source import Source, stamp
 from snn5.datasets._split import write_split
@@ -63,7 +63,44 @@ def test_an_interrupted_preparation_goes_on_where_it_was(stop_at: int, tmp_path:
     assert (again.x_TNCHW == whole.x_TNCHW).all() and again.info == whole.info
 
 
-@pytest.mark.parametrize("damage", ["sample", "note", "samples gone"])
+def test_interrupted_while_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the samples and their notes, and between the notes and the memory of both."""
+    whole = np.array(collect(source(150)).x_TNCHW)
+    for number, after in ((2, "samples.u8"), (2, "notes.jsonl")):
+        plain, calls = _collect._append, []
+
+        def append(path: Path, size: int, parts: list[bytes], plain=plain, calls=calls, after=after, number=number) -> int:  # type: ignore[no-untyped-def]
+            made = plain(path, size, parts)
+            calls.append(path.name)
+            if calls.count(after) == number and path.name == after:
+                calls.extend([after] * 9)
+                raise KeyboardInterrupt
+            return made
+
+        monkeypatch.setattr(_collect, "_append", append)
+        with pytest.raises(KeyboardInterrupt):
+            collect(source(150), scratch=tmp_path / after)
+        monkeypatch.setattr(_collect, "_append", plain)
+        assert (collect(source(150), scratch=tmp_path / after).x_TNCHW == whole).all()
+
+
+def test_what_was_skipped_does_not_stay_so(tmp_path: Path) -> None:
+    """An interrupted call that skips, then one that stops: the damaged recording stops it."""
+
+    def broken(i: int) -> np.ndarray:
+        if i == 120:
+            raise KeyboardInterrupt
+        if i == 7:
+            raise UserError("7.x is damaged")
+        return np.zeros(SHAPE, np.uint8)
+
+    with pytest.raises(KeyboardInterrupt):
+        collect(source(150, broken), on_error="skip", scratch=tmp_path)
+    with pytest.raises(UserError, match=r"7.x is damaged"):
+        collect(source(150, broken), on_error="stop", scratch=tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["sample", "note", "bytes", "samples gone"])
 def test_what_a_crash_left_half_written_is_read_again(damage: str, tmp_path: Path) -> None:
     whole = np.array(collect(source(150), scratch=tmp_path).x_TNCHW)
     folder = next(tmp_path.iterdir())
@@ -73,6 +110,8 @@ def test_what_a_crash_left_half_written_is_read_again(damage: str, tmp_path: Pat
     elif damage == "note":
         text = (folder / "notes.jsonl").read_text()
         (folder / "notes.jsonl").write_text(text[:-20])
+    elif damage == "bytes":
+        (folder / "notes.jsonl").write_bytes(b"\x00" * 500)
     else:
         (folder / "samples.u8").write_bytes(b"")
     assert (collect(source(150), scratch=tmp_path).x_TNCHW == whole).all()
