@@ -10,12 +10,14 @@ as many epochs: one with activations of as many bits as T steps have spike count
 Order: spec of P6.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, log2
+from typing import Any
 
 import torch
 
+from snn5.benchmark import params_nnz
 from snn5.checkpoint import Checkpoint
 from snn5.compression import Teacher, calibration_samples, prune, prune_to, quantize, sparsify
 from snn5.config import Effort, Integration, Train
@@ -29,12 +31,16 @@ METHOD = "sbc_sequential"  # that of p4_prune
 
 @dataclass(frozen=True, kw_only=True)
 class Choices:
-    """What the stages of P4 chose on validation, and P4.1's ramp."""
+    """What the stages of P4 chose on validation, and P4.1's ramp.
+
+    Attributes:
+        strength: of P4.1's penalty. ramp_fraction: see `sparsify`.
+        variants: sparsity and bits, P4's choices first, then milder ones, in the order in which validation may fall back on them.
+    """
 
     strength: float
-    sparsity: float
-    bits: int
     ramp_fraction: float
+    variants: Sequence[tuple[float, int]]
 
 
 def compressed(
@@ -49,8 +55,8 @@ def compressed(
     seed: int,
     parents: Mapping[str, str],
     tick: Callable[..., None] = lambda: None,
-) -> dict[str, Checkpoint]:
-    """The checkpoint after each step up to `quantised`, by its name.
+) -> list[dict[str, Checkpoint]]:
+    """For each variant, the checkpoint after each step up to `quantised`, by its name.
 
     Args:
         start: a spiking network. twin: the ReLU network that it listens to.
@@ -60,60 +66,57 @@ def compressed(
     """
     train, val, draw = samples(splits.train), samples(splits.val), torch.Generator().manual_seed(seed)
     teacher = Teacher(model=twin.build(), weight=settings.teacher_weight, temperature=settings.temperature)
-    files = dict(parents)
+    rules: dict[str, Any] = {"teacher": teacher, "generator": draw, "tick": tick}
+    first, second = (_tuned(recipe, settings, epochs) for epochs in (effort.epochs, effort.quantised_epochs))
     sparse, _ = sparsify(
-        start,
-        train,
-        val,
-        _tuned(recipe, settings, effort.epochs),
-        strength=choices.strength,
-        teacher=teacher,
-        ramp_fraction=choices.ramp_fraction,
-        generator=draw,
-        parents=files,
-        tick=tick,
+        start, train, val, first, strength=choices.strength, ramp_fraction=choices.ramp_fraction, parents=dict(parents), **rules
     )
     few = calibration_samples(splits.train, per_class=settings.calibration_per_class, generator=draw)
-    pruned, _ = prune(sparse, few, sparsity=choices.sparsity, method=METHOD)
-    quantised, _ = quantize(
-        pruned,
-        train,
-        val,
-        _tuned(recipe, settings, effort.quantised_epochs),
-        bits=choices.bits,
-        energy_weight=choices.strength,
-        teacher=teacher,
-        generator=draw,
-        tick=tick,
-    )
-    return {"start": start, "sparse": sparse, "pruned": pruned, "quantised": quantised}
+    made = []
+    for sparsity, bits in choices.variants:
+        pruned, _ = prune(sparse, few, sparsity=sparsity, method=METHOD)
+        quantised, _ = quantize(pruned, train, val, second, bits=bits, energy_weight=choices.strength, **rules)
+        made.append({"start": start, "sparse": sparse, "pruned": pruned, "quantised": quantised})
+    return made
+
+
+def choose_variant(accuracies: Sequence[Sequence[float]], twin: Sequence[float], gap: float) -> int:
+    """The first variant whose mean validation accuracy is at most `gap` below the twin's; the most accurate where none is.
+
+    Args:
+        accuracies: of each variant, by seed. twin: by seed.
+    """
+    means = [sum(own) / len(own) for own in accuracies]
+    # 1e-9: a gap of exactly the limit is within it, however the means were rounded
+    within = [place for place, mean in enumerate(means) if sum(twin) / len(twin) - mean <= gap + 1e-9]
+    return within[0] if within else means.index(max(means))
 
 
 def rivals(
     twin: Checkpoint,
+    final: Checkpoint,
     splits: Splits,
     recipe: Train,
     settings: Integration,
     effort: Effort,
     *,
     bits: int,
-    time_steps: int,
-    nnz: int,
     seed: int,
     tick: Callable[..., None] = lambda: None,
 ) -> dict[str, Checkpoint]:
     """The ANNs, by name: the twin, the quantised twin and the pruned twin, each trained further for the chain's epochs.
 
     Args:
-        bits: of the quantised twin's weights. time_steps: T of the SNN, which has T + 1 spike counts.
-        nnz: parameters that the SNN has left.
+        final: the spiking network: its T says how many spike counts there are, its parameters how many the pruned twin may keep.
+        bits: of its weights, and so of the quantised twin's.
     """
     train, val, draw = samples(splits.train), samples(splits.val), torch.Generator().manual_seed(seed)
+    rules: dict[str, Any] = {"generator": draw, "tick": tick}
     tuned = _tuned(recipe, settings, effort.epochs)
-    qnn, _ = quantize(twin, train, val, tuned, bits=bits, activation_bits=ceil(log2(time_steps + 1)), generator=draw, tick=tick)
+    qnn, _ = quantize(twin, train, val, tuned, bits=bits, activation_bits=ceil(log2(final.card.time_steps + 1)), **rules)
     few = calibration_samples(splits.train, per_class=settings.calibration_per_class, generator=draw)
-    pruned, _ = prune_to(twin, few, nnz=nnz, method=METHOD)
-    trained, _ = sparsify(pruned, train, val, tuned, strength=0.0, generator=draw, tick=tick)
+    pruned, _ = prune_to(twin, few, nnz=params_nnz(final.build()), method=METHOD)
+    trained, _ = sparsify(pruned, train, val, tuned, strength=0.0, **rules)
     return {"ann": twin, "qnn": qnn, "ann_pruned": trained}
 
 

@@ -2,21 +2,34 @@
 
 from collections.abc import Mapping
 
-from snn5.benchmark import Measurement
+from snn5.benchmark import Measurement, compare, measure
+from snn5.checkpoint import Checkpoint
 from snn5.config import Integration
+from snn5.datasets import Split
 from snn5.record import Record, Run
 from snn5.stages._chain import RIVALS, STEPS, Choices
 from snn5.statistics import summarise
 
 
+def measured(steps: Mapping[str, Checkpoint], anns: Mapping[str, Checkpoint], test: Split, seed: int) -> dict[str, Measurement]:
+    """Steps and rivals on test, the steps compared with the dense twin, the last one with all four.
+
+    One protocol for all rows: epochs of the start are chosen on validation, the others are the last of runs with settings chosen so.
+    """
+    found = {name: measure(made, test, seed=seed, protocol="val_selected") for name, made in {**anns, **steps}.items()}
+    made = {name: compare(found[name], found["ann"]) for name in steps}
+    made["cutoff"] = compare(found["cutoff"], found["ann"], quantised=found["qnn"], pruned=found["ann_pruned"])
+    return found | made
+
+
 def record_of(
-    measured: Mapping[int, Mapping[str, Measurement]], start: str, choices: Choices, epsilon: float, settings: Integration
+    judged: Mapping[int, Mapping[str, Measurement]], start: str, choices: Choices, chosen: int, epsilon: float, settings: Integration
 ) -> Record:
     """The record of the stage.
 
     Args:
-        measured: by seed, then by name of the step or rival.
-        start: the stage whose network it began with. choices, epsilon: what was chosen.
+        judged: by seed, then by name of the step or rival.
+        start: the stage whose network it began with. choices, epsilon: what was chosen, and which variant.
         settings: the target, and what counts as equal accuracy.
 
     Returns:
@@ -24,11 +37,12 @@ def record_of(
         is small enough and the mean accuracy at most `max_accuracy_gap` below the dense twin's.
     """
     runs: dict[str, Run] = {}
-    summary = {"strength": choices.strength, "sparsity": choices.sparsity, "bits": float(choices.bits), "epsilon": epsilon}
+    sparsity, bits = choices.variants[chosen]
+    summary = {"strength": choices.strength, "sparsity": sparsity, "bits": float(bits), "variant": float(chosen), "epsilon": epsilon}
     for step in (*RIVALS, *STEPS):
         rows = {
             f"{step}-seed{seed}": Run(params={"seed": seed, "step": step}, metrics=own[step].metrics(), details=own[step].to_json())
-            for seed, own in measured.items()
+            for seed, own in judged.items()
         }
         runs |= rows
         summary |= summarise(rows.values(), prefix=f"{step}/")

@@ -16,11 +16,11 @@ from snn5.errors import UserError
 from snn5.files import md5, write_json
 from snn5.models import ann_twin, create_model
 from snn5.stages import p6_integrate
-from snn5.stages._chain import RIVALS, STEPS, Choices
+from snn5.stages._chain import RIVALS, STEPS, Choices, choose_variant
 from snn5.stages._chain_record import record_of
 from snn5.stages._stage import Stage
 
-SEEDS, BITS, SPARSITY = [0, 2], 4, 0.5
+SEEDS, BITS, SPARSITY = [0, 2], 3, 0.5
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 COUNTS = {"train": 64, "val": 24, "test": 24}
 
@@ -72,7 +72,7 @@ def this(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     for name, key, value in (("sparsify", "strength", 0.5), ("prune", "sparsity", SPARSITY), ("quantize", "bits", BITS)):
         write_json(Path(f"data/p4_{name}/metrics.json"), {"summary": {f"chosen_{key}": value}})
     settings = config.load(PARAMS)
-    p6 = replace(settings.p6, ema_decay=0.0, frames=config.Effort(epochs=2, quantised_epochs=2))
+    p6 = replace(settings.p6, ema_decay=0.0, milder=[[0.4, 4]], frames=config.Effort(epochs=2, quantised_epochs=2))
     return Offline(script="p6_integrate", args=("frames",), config=replace(settings, seeds=SEEDS, p6=p6), root=tmp_path)
 
 
@@ -92,7 +92,9 @@ def test_every_step_leaves_what_it_is_for(this: Stage) -> None:
         final = checkpoint.load(this.out / "checkpoints" / f"seed{seed}.safetensors")
         assert [t.name for t in final.card.transforms] == ["sparsify", "prune", "fold_norms", "quantize", "calibrate_cutoff"]
         masked = torch.cat([final.state[name].flatten() for name in final.card.masks])
-        assert (masked == 0).float().mean() >= SPARSITY - 0.01
+        assert (masked == 0).float().mean() >= made.summary["sparsity"] - 0.01
+        assert (made.summary["sparsity"], made.summary["bits"]) in ((SPARSITY, BITS), (0.4, 4))  # P4's choice and p6.milder
+        assert set(final.card.quantisation["bits"].values()) == {made.summary["bits"], 8}
         for name, bits in final.card.quantisation["bits"].items():
             assert all(len(row.unique()) <= 2**bits for row in final.state[f"{name}.weight"])
         assert final.card.cutoff["epsilon"] == made.summary["epsilon"]
@@ -124,7 +126,16 @@ def measured(*, accuracy: float, ratio: float) -> Measurement:
 )
 def test_the_verdict_needs_both(accuracy: float, ratio: float, equal: float, reached: float) -> None:
     own = {step: measured(accuracy=0.99, ratio=1.0) for step in (*RIVALS, *STEPS)} | {"cutoff": measured(accuracy=accuracy, ratio=ratio)}
-    choices = Choices(strength=1.0, sparsity=0.5, bits=4, ramp_fraction=0.2)
-    found = record_of({0: own}, "p3_tune", choices, 0.01, config.load(PARAMS).p6).summary
+    choices = Choices(strength=1.0, ramp_fraction=0.2, variants=[(0.9, 2), (0.5, 4)])
+    found = record_of({0: own}, "p3_tune", choices, 1, 0.01, config.load(PARAMS).p6).summary
     assert (found["target/equal"], found["target/reached"]) == (equal, reached)
+    assert (found["sparsity"], found["bits"]) == (0.5, 4.0)
     assert found["test/acc"] == accuracy and found["ann/test/acc"] == 0.99
+
+
+def test_validation_takes_the_first_variant_that_is_accurate_enough() -> None:
+    accuracies = [[0.97, 0.97], [0.98, 0.99], [0.99, 0.99]]
+    assert choose_variant(accuracies, [0.99, 1.0], 0.01) == 1  # 0.985 against 0.995: exactly the gap
+    assert choose_variant(accuracies, [0.99, 1.0], 0.03) == 0
+    assert choose_variant(accuracies, [1.0, 1.0], 0.001) == 2  # none: the most accurate
+    assert choose_variant([[0.5], [0.5]], [1.0], 0.1) == 0  # as accurate, and bolder
