@@ -111,7 +111,7 @@ def collect(source: Source, *, on_error: str = "stop", progress: Progress | None
             the memory it takes does not depend on the number of recordings (200 are held at once).
 
     Raises:
-        UserError: a damaged recording with `stop`, or none is left.
+        UserError: a damaged recording with `stop`, or none of a class is left.
     """
     store: _Memory | _Files = _Memory(source) if scratch is None else _Files(source, scratch / f"{source.stamp[:16]}-{on_error}")
     total = len(source.names)
@@ -134,6 +134,10 @@ def collect(source: Source, *, on_error: str = "stop", progress: Progress | None
         raise UserError(
             f"all {total} recordings are damaged, the first {skipped[0]['name']}: {skipped[0]['reason']}" if total else "no recordings"
         )
+    gone = np.setdiff1d(source.y_N, source.y_N[kept_N])
+    if len(gone):
+        name = source.classes[gone[0]] if source.classes else str(gone[0])
+        raise UserError(f"all recordings of the class {name} are damaged; provide others, or take the class out of the set")
     seen: dict[str, int] = {}
     first_N = np.array([seen.setdefault(notes[i]["sha256"], n) for n, i in enumerate(kept_N)], np.int64)
     place = {int(i): n for n, i in enumerate(kept_N)}

@@ -135,14 +135,16 @@ def test_stop_skip_and_nothing_left(tmp_path: Path) -> None:
             raise UserError(f"/somewhere/{i}.x is damaged")
         return np.full(SHAPE, i, np.uint8)
 
-    holed = replace(source(9, broken), root=Path("/somewhere"))
+    holed = replace(source(9, broken), root=Path("/somewhere"), y_N=np.array([0, 0, 2, 0, 1, 2, 0, 1, 1]))
     with pytest.raises(UserError, match=r"/somewhere/1.x is damaged \(on_error: skip leaves"):
         collect(holed)
     for scratch in (None, tmp_path):
         found = collect(holed, on_error="skip", scratch=scratch)
         assert found.index_N is not None and found.index_N.tolist() == [0, 2, 3, 5, 6, 8]
-        assert found.x_TNCHW[0, :, 0, 0, 0].tolist() == [0, 2, 3, 5, 6, 8] and found.y_N.tolist() == [0, 2, 0, 2, 0, 2]
+        assert found.x_TNCHW[0, :, 0, 0, 0].tolist() == [0, 2, 3, 5, 6, 8] and found.y_N.tolist() == [0, 2, 0, 2, 0, 1]
         assert found.info["skipped"][1] == {"name": "4.x", "reason": "4.x is damaged"}
+    with pytest.raises(UserError, match="all recordings of the class b are damaged; provide others"):
+        collect(replace(holed, y_N=(np.arange(9) % 3 == 1).astype(int)), on_error="skip")
     with pytest.raises(UserError, match=r"all 9 recordings are damaged, the first 0.x: 0.x is damaged"):
         collect(replace(holed, read=broken_always), on_error="skip")
 
