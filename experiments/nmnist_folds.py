@@ -31,9 +31,9 @@ FOLDS, TIME_STEPS, VAL_FRACTION, SEED = 5, 3, 0.05, 5
 SETTINGS, RESULT = Path("experiments/nmnist_folds.yaml"), Path("experiments/results/nmnist_folds.json")
 
 
-def recordings() -> Split:
+def recordings(time_steps: int = TIME_STEPS) -> Split:
     """All recordings as one split, in the order of their files."""
-    parts = load("nmnist", time_steps=TIME_STEPS)
+    parts = load("nmnist", time_steps=time_steps)
     sides = (parts.train, parts.val, parts.test)
     order = np.argsort(np.concatenate([s.index_N for s in sides]), kind="stable")
     x_TNCHW = np.concatenate([s.x_TNCHW for s in sides], axis=1)[:, order]

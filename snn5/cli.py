@@ -249,5 +249,5 @@ def _compare(rows: list[Any], json: Path | None) -> None:
 def _show(columns: list[str], rows: list[list[Any]]) -> None:
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))  # as it stands: [..] in it is no markup
     Console().print(table)

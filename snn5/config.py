@@ -6,22 +6,19 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from snn5._bio_sections import Dale, Homeostasis, Liquid, Local, Plasticity
 from snn5._sections import (
+    Augment,
     Binning,
     Camera,
     Cochlea,
     Coding,
     Cutoff,
-    Dale,
     Data,
     Datasets,
     Effort,
     Folder,
-    Homeostasis,
     Integration,
-    Liquid,
-    Local,
-    Plasticity,
     Pruning,
     Quantisation,
     Sparsity,
@@ -32,6 +29,7 @@ from snn5._settings import parse, read_yaml, setting
 from snn5.errors import UserError, unknown
 
 __all__ = [
+    "Augment",
     "Binning",
     "Camera",
     "Cochlea",

@@ -112,6 +112,7 @@ def test_data_list() -> None:
     status, text, _ = snn5("data", "list")
     assert status == 0
     assert all(name in text for name in datasets.list_datasets())
+    assert text.count("[train|val|test/]<class>/") == 3  # not taken for markup
 
 
 def test_data_prepare_and_verify(tmp_path: Path) -> None:

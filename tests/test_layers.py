@@ -29,6 +29,7 @@ LAYERS: list[set[str]] = [
         "lockfile",
         "reproducible",
         "_settings",
+        "_bio_sections",
         "_sections",
         "_progress",
         "_processes",

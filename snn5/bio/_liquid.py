@@ -12,7 +12,17 @@ from torch import Tensor
 
 from snn5.bio._dynamics import Constants, State, step
 from snn5.bio._kernel import columns, run
-from snn5.bio._topology import GRID, balanced_unit, connection_probability, draw_mask, grid_positions, log_normal, on_grid, population_signs
+from snn5.bio._topology import (
+    GRID,
+    balanced_unit,
+    connection_probability,
+    draw_mask,
+    grid_positions,
+    local_probability,
+    log_normal,
+    on_grid,
+    population_signs,
+)
 from snn5.config import Liquid as Settings
 from snn5.errors import UserError
 
@@ -33,9 +43,10 @@ class Liquid(MemoryModule):
         input_rate: mean input spikes per channel and ms, of the training set; the input weights are scaled by it so that the input alone
             would hold the mean neuron at `settings.drive`.
         generator: all randomness of the wiring.
+        sensor: channels, height, width of the input, whose product is `inputs`; needed where each neuron sees one patch (`input_radius`).
 
     Raises:
-        UserError: the input rate is not positive.
+        UserError: the input rate is not positive, or patches of a sensor that is not given or has another size.
     """
 
     sign: Tensor
@@ -46,7 +57,15 @@ class Liquid(MemoryModule):
     threshold: Tensor
     probability: Tensor
 
-    def __init__(self, inputs: int, settings: Settings, *, input_rate: float, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        settings: Settings,
+        *,
+        input_rate: float,
+        generator: torch.Generator,
+        sensor: tuple[int, int, int] | None = None,
+    ) -> None:
         super().__init__()
         if not input_rate > 0:
             raise UserError(f"input_rate={input_rate} spikes per channel and ms; need more than 0: the input is silent")
@@ -61,7 +80,14 @@ class Liquid(MemoryModule):
         # Scaled by tau_m / tau_s, a synapse of weight w lifts the potential by about w thresholds.
         unit = s.gain * balanced_unit(probability, sign) * s.tau_m_ms / s.tau_s_ms
         magnitude = unit * torch.where(sign < 0, s.inhibition, 1.0) * log_normal((n, n), WEIGHT_SPREAD, generator)
-        mask_in = draw_mask(torch.full((n, inputs), density), generator)
+        odds_in = torch.full((n, inputs), density)
+        if s.input_radius is not None:
+            if sensor is None or math.prod(sensor) != inputs:
+                raise UserError(
+                    f"p8.input_radius={s.input_radius} needs a sensor (channels, height, width) of {inputs} inputs; got {sensor}"
+                )
+            odds_in = local_probability(n, sensor, s.input_radius, s.input_synapses, generator)
+        mask_in = draw_mask(odds_in, generator)
         unit_in = s.drive / (density * inputs * input_rate * s.tau_s_ms * math.exp(WEIGHT_SPREAD**2 / 2))
         weight_in = unit_in * log_normal((n, inputs), WEIGHT_SPREAD, generator)
         self.register_buffer("sign", sign)

@@ -42,6 +42,7 @@ def finer(data: Data, coarse: Splits, dt_ms: float) -> Splits:
         split_seed=data.split_seed,
         camera=data.camera,
         binning=replace(data.binning, size=round(1000 * dt_ms) if fixed else data.binning.size, columns=1),
+        augment=data.augment,
         folder=data.folder,
         cochlea=data.cochlea,
         on_error=data.on_error,

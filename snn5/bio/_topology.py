@@ -54,6 +54,26 @@ def connection_probability(position_n3: Tensor, sign_n: Tensor, odds: Sequence[f
     return probability.fill_diagonal_(0.0).float()
 
 
+def local_probability(n: int, sensor: tuple[int, int, int], radius: float, synapses: float, generator: torch.Generator) -> Tensor:
+    """P(pixel -> i) ~ exp(-d^2 / radius^2), d the distance to a place on the sensor that neuron i has drawn: it sees one patch.
+
+    Args:
+        sensor: channels, height, width; channels share the patch. radius: in pixels, > 0.
+        synapses: expected number of a neuron's input synapses, as far as its patch has room for them.
+
+    Returns:
+        float32 [n, channels x height x width], 0..1.
+    """
+    channels, height, width = sensor
+    centre_n2 = torch.rand(n, 2, generator=generator, dtype=torch.float64) * torch.tensor([height - 1.0, width - 1.0], dtype=torch.float64)
+    row_nH, column_nW = (
+        torch.exp(-((centre_n2[:, axis, None] - torch.arange(side)) ** 2) / radius**2) for axis, side in enumerate((height, width))
+    )
+    near_nHW = row_nH[:, :, None] * column_nW[:, None, :]
+    share_nHW = near_nHW / near_nHW.sum((1, 2), keepdim=True)
+    return (share_nHW * synapses / channels).clamp(max=1.0)[:, None].expand(-1, channels, -1, -1).flatten(1).float()
+
+
 def draw_mask(probability: Tensor, generator: torch.Generator) -> Tensor:
     """One Bernoulli draw per entry; bool, same shape."""
     return torch.rand(probability.shape, generator=generator) < probability

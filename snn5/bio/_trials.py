@@ -44,9 +44,11 @@ def recordings_trial(
     Raises:
         UserError: a population is silent or saturated.
     """
+    sensor = tuple(train[0].shape[2:])
     (x_train, y_train), (x_val, y_val), (x_test, y_test) = ((x.flatten(2), y) for x, y in (train, val, test))
     generator = torch.Generator().manual_seed(seed)
-    liquid = Liquid(x_train.shape[2], settings, input_rate=_rate(x_train, settings), generator=generator)
+    rate = _rate(x_train, settings)
+    liquid = Liquid(x_train.shape[2], settings, input_rate=rate, generator=generator, sensor=sensor if len(sensor) == 3 else None)
     if learning is not None:
         liquid = train_liquid(liquid, x_train, learning, generator)
     read = features(settings)

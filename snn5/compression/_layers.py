@@ -6,7 +6,8 @@ folded into the layer (as it is when the network is deployed), row j of the weig
     fold_j = gamma_j / sqrt(variance_j + eps)
 
 Layers without a neuron behind them (the read-out) get the filter M = identity: every step's logits count by themselves.
-Left dense, and named in the report: grouped convolutions (each group would need an H of its own) and layers that the pass does not run.
+Left dense, and named in the report: grouped convolutions (each group would need an H of its own), layers that the pass does not run, and
+those that it runs more than once (the gates of a recurrent cell, say).
 """
 
 from collections.abc import Iterable
@@ -60,19 +61,15 @@ def find_layers(model: nn.Module, x_TNCHW: Tensor) -> tuple[list[Layer], list[st
         model: in eval mode. x_TNCHW: any input it takes; one sample is enough.
 
     Raises:
-        UserError: no layer is left, or a layer is run several times in a pass (its H would be that of several layers).
+        UserError: no layer is left.
     """
     names = {module: name for name, module in model.named_modules()}
     candidates = {m for m in names if isinstance(m, _LAYERS)}
     seen = _watch([m for m in names if m in candidates or isinstance(m, _NORMS) or is_activation(m)], model, x_TNCHW)
     found, run = [], [m for m in seen if m in candidates]
     for position, module in enumerate(seen):
-        if module not in candidates or getattr(module, "groups", 1) != 1:
+        if module not in candidates or getattr(module, "groups", 1) != 1 or run.count(module) > 1:
             continue
-        if run.count(module) > 1:
-            raise UserError(
-                f"layer {names[module]!r} is run {run.count(module)} times in one pass; one-shot compression needs one run each"
-            )
         rest = seen[position + 1 :]
         neuron = next((m for m in rest if is_activation(m)), None)
         leak = NO_MEMORY if neuron is None else leak_of(neuron)

@@ -115,14 +115,16 @@ def collect(source: Source, *, on_error: str = "stop", progress: Progress | None
     finally:
         if isinstance(store, _Files) and len(store.notes) > store.written:
             store.flush()
+    originals = total if source.originals is None else source.originals
     notes, kept_N = store.notes, np.array([i for i, note in enumerate(store.notes) if "sha256" in note], np.int64)
-    skipped = [{"name": source.names[i], "reason": note["skipped"]} for i, note in enumerate(notes) if "skipped" in note]
+    skipped = [{"name": source.names[i], "reason": note["skipped"]} for i, note in enumerate(notes) if "skipped" in note and i < originals]
     if not len(kept_N):
         raise UserError(
             f"all {total} recordings are damaged, the first {skipped[0]['name']}: {skipped[0]['reason']}" if total else "no recordings"
         )
     seen: dict[str, int] = {}
     first_N = np.array([seen.setdefault(notes[i]["sha256"], n) for n, i in enumerate(kept_N)], np.int64)
+    place = {int(i): n for n, i in enumerate(kept_N)}
     made = Samples(
         x_TNCHW=store.samples().transpose(1, 0, 2, 3, 4),
         y_N=source.y_N[kept_N],
@@ -137,6 +139,7 @@ def collect(source: Source, *, on_error: str = "stop", progress: Progress | None
         first_N=first_N,
         keys_N=[notes[i]["key"] for i in kept_N] if source.digest is not None else None,
         classes=source.classes,
+        copy_of_N=np.array([-1 if i < originals else place[int(i) % originals] for i in kept_N], np.int64) if originals < total else None,
     )
     official = {name: marks[kept_N] for name in ("test_N", "val_N") if (marks := getattr(source, name)) is not None}
     return replace(made, **official)

@@ -27,8 +27,10 @@ def read_event_folder(request: Request) -> Source:
         classes=files.classes,
         shape=frames.shape,
         read=lambda i: frames.of(files.paths[i], read_recording(files.paths[i])),
+        vary=lambda i, change: frames.of(files.paths[i], change(read_recording(files.paths[i]))),
         digest=files.digest,
         stamp=stamp(files.paths, (frames, files.sums)),
+        sensor=frames.sensor,
         info={**frames.info, "sensor": list(height_width)},
         root=request.root,
     )

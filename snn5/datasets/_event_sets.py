@@ -161,8 +161,10 @@ def _source(
         test_N=test_N,
         shape=frames.shape,
         read=lambda i: frames.of(paths[i], read(paths[i])),
+        vary=lambda i, change: frames.of(paths[i], change(read(paths[i]))),
         stamp=stamp(paths, frames),
         classes=classes,
+        sensor=frames.sensor,
         info=frames.info,
         root=request.root,
     )

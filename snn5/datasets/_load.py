@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from snn5.config import Binning, Camera, Cochlea, Folder
+from snn5.config import Augment, Binning, Camera, Cochlea, Folder
 from snn5.datasets._collect import collect
+from snn5.datasets._copies import with_copies
 from snn5.datasets._partition import first_copies, partition, samples_sha256, split_sha256
 from snn5.datasets._registry import Entry, Progress, Request, Samples, find
 from snn5.datasets._root import data_root, own_folder
@@ -29,6 +30,7 @@ def load(
     split_seed: int = 5,
     camera: Camera | None = None,
     binning: Binning | None = None,
+    augment: Augment | None = None,
     folder: Folder | None = None,
     cochlea: Cochlea | None = None,
     on_error: str = "stop",
@@ -42,7 +44,7 @@ def load(
         root: folder of the real data sets; None takes SNN5_DATA_ROOT. Built-in sets need none.
         val_fraction, test_fraction: shares of each class; used only where the set has no official validation or test set.
         split_seed: >= 0; equal seeds give equal splits.
-        camera, binning, folder, cochlea: settings, for the sets that use them (see snn5.config); None takes the defaults.
+        camera, binning, augment, folder, cochlea: settings, for the sets that use them (see snn5.config); None takes the defaults.
         on_error: `stop` at the first empty or damaged recording, or `skip` it: `info["skipped"]` then names it.
         progress: called with (done, total) now and then.
 
@@ -57,11 +59,12 @@ def load(
         time_steps=time_steps,
         camera=camera or Camera(),
         binning=binning or Binning(),
+        augment=augment or Augment(),
         folder=folder or Folder(),
         cochlea=cochlea or Cochlea(),
         progress=progress,
     )
-    samples = gather(name, request, root=root, on_error=on_error)
+    samples = gather(name, request, root=root, on_error=on_error, seed=split_seed)
     portions = divide(
         find(name), samples, time_steps=time_steps, val_fraction=val_fraction, test_fraction=test_fraction, split_seed=split_seed
     )
@@ -75,8 +78,10 @@ def load(
     return Splits(train=train, val=val, test=test)
 
 
-def gather(name: str, request: Request, *, root: str | Path | None = None, on_error: str = "stop", scratch: Path | None = None) -> Samples:
-    """All samples of a set, undivided; see `load`, and `collect` for `scratch`."""
+def gather(
+    name: str, request: Request, *, root: str | Path | None = None, on_error: str = "stop", seed: int = 5, scratch: Path | None = None
+) -> Samples:
+    """All samples of a set, undivided; see `load`, and `collect` for `scratch`. `seed` is of the augmented copies."""
     entry = find(name)
     if request.time_steps < 1:
         raise UserError(f"time_steps={request.time_steps}; need at least 1")
@@ -88,6 +93,10 @@ def gather(name: str, request: Request, *, root: str | Path | None = None, on_er
     elif entry.files:
         place = data_root(root, name, entry.files)
     found = entry.loader(replace(request, root=place))
+    if request.augment.copies:
+        if not isinstance(found, Source):
+            raise UserError(f"data set {name!r} has no recordings for augment.copies={request.augment.copies}; set it to 0")
+        found = with_copies(found, request.augment, seed)
     return collect(found, on_error=on_error, progress=request.progress, scratch=scratch) if isinstance(found, Source) else found
 
 
@@ -106,16 +115,22 @@ def divide(
 ) -> Iterator[Portion]:
     """Train, validation and test of `samples`, in this order."""
     classes = samples.classes or entry.classes
+    count = len(samples.y_N) if samples.copy_of_N is None else int((samples.copy_of_N < 0).sum())  # augmented copies stand behind
+    test_N, val_N = (None if marks is None else marks[:count] for marks in (samples.test_N, samples.val_N))
     parts = partition(
-        samples.y_N,
-        first_copies(samples.x_TNCHW) if samples.first_N is None else samples.first_N,
-        samples.test_N,
+        samples.y_N[:count],
+        first_copies(samples.x_TNCHW) if samples.first_N is None else samples.first_N[:count],
+        test_N,
         val_fraction=val_fraction,
         test_fraction=test_fraction,
         seed=split_seed,
-        val_N=samples.val_N,
+        val_N=val_N,
         keys_N=samples.keys_N,
     )
+    copies = np.array([], np.int64)
+    if samples.copy_of_N is not None:
+        copies = np.flatnonzero((samples.copy_of_N >= 0) & np.isin(samples.copy_of_N, parts.train))
+        parts = replace(parts, train=np.concatenate([parts.train, copies]))
     common: dict[str, Any] = {
         **samples.info,
         "dataset": entry.name,
@@ -134,6 +149,8 @@ def divide(
         "licence": entry.licence,
         "source": entry.source,
     }
+    if samples.copy_of_N is not None:
+        common["augmented"] = len(copies)
     if samples.val_N is not None:
         common |= {"official_val": True, "val_fraction": None}
     for side in SPLITS:

@@ -52,7 +52,9 @@ def read_nmnist(request: Request) -> Source:
         test_N=test_N,
         shape=frames.shape,
         read=lambda i: frames.of(paths[i], read_bin(paths[i])),
+        vary=lambda i, change: frames.of(paths[i], change(read_bin(paths[i]))),
         stamp=stamp(paths, request.binning),
+        sensor=frames.sensor,
         info=frames.info,
         root=request.root,
     )

@@ -46,12 +46,13 @@ def prepare(
         time_steps=data.time_steps,
         camera=data.camera,
         binning=data.binning,
+        augment=data.augment,
         folder=data.folder,
         cochlea=data.cochlea,
         progress=progress,
     )
     waiting = Path(scratch) if scratch is not None else Path(".cache", "prepare")
-    samples = gather(data.dataset, request, on_error=data.on_error, scratch=waiting / slot)
+    samples = gather(data.dataset, request, on_error=data.on_error, seed=data.split_seed, scratch=waiting / slot)
     portions = divide(
         entry,
         samples,

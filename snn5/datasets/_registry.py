@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from snn5.config import Binning, Camera, Cochlea, Folder
+from snn5.config import Augment, Binning, Camera, Cochlea, Folder
 from snn5.datasets._source import Source
 from snn5.errors import unknown
 
@@ -21,7 +21,7 @@ class Request:
     Attributes:
         root: the folder of the real data sets, or the user's own folder; a built-in set does not look at it.
         time_steps: T >= 1, frames to make from each recording.
-        camera, binning, folder, cochlea: settings, for the sets that use them.
+        camera, binning, augment, folder, cochlea: settings, for the sets that use them.
         progress: told after every few samples, or None.
     """
 
@@ -29,6 +29,7 @@ class Request:
     time_steps: int
     camera: Camera = field(default_factory=Camera)
     binning: Binning = field(default_factory=Binning)
+    augment: Augment = field(default_factory=Augment)
     folder: Folder = field(default_factory=Folder)
     cochlea: Cochlea = field(default_factory=Cochlea)
     progress: Progress | None = None
@@ -47,6 +48,7 @@ class Samples:
         first_N: as `first_copies` gives it; None where nobody looked yet.
         keys_N: hashes of the files, by which the set is divided instead of by position.
         classes: names, where the set brings its own.
+        copy_of_N: for the augmented copies, which stand last, the position of what they are made from; -1 for all others; None: no copies.
     """
 
     x_TNCHW: np.ndarray
@@ -59,6 +61,7 @@ class Samples:
     first_N: np.ndarray | None = None
     keys_N: list[str] | None = None
     classes: tuple[str, ...] = ()
+    copy_of_N: np.ndarray | None = None
 
 
 Loader = Callable[[Request], Samples | Source]

@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from snn5.datasets._recording import Recording
+
+Change = Callable[[Recording], Recording]
 Read = Callable[[int], tuple[np.ndarray, int]]  # number -> frames uint8 [T, C, H, W], and how many events were left out
 
 
@@ -26,6 +29,9 @@ class Source:
         classes: names, where the set brings its own.
         scale: the value that stands for 1.0. info: how samples are made; plain JSON values, no paths.
         square: whether samples are filled up to squares, as networks want them; a bare list of channels is not.
+        vary: like `read`, of the recording after a change; None where samples are not made from recordings.
+        sensor: (H, W) of the recordings, where `vary` is there.
+        originals: how many recordings there are; what follows are changed copies of them, in the same order. None: no copies.
         root: is taken out of messages before they go into a file.
     """
 
@@ -41,6 +47,9 @@ class Source:
     scale: int = 1
     info: dict[str, Any] = field(default_factory=dict)
     square: bool = True
+    vary: Callable[[int, Change], tuple[np.ndarray, int]] | None = None
+    originals: int | None = None
+    sensor: tuple[int, int] | None = None
     root: Path = field(default_factory=Path)
 
 

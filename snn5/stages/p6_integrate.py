@@ -40,7 +40,7 @@ def run(stage: Stage) -> Record:
     begun = {s: stage.ingredient(f"{tuned if slot == p6.data else trained}/seed{s}.safetensors") for s in seeds}
     twins = {s: stage.ingredient(f"data/p1_train/ann_twin-{slot}/checkpoints/seed{s}.safetensors") for s in seeds}
     splits, files = read_splits(stage, slot)
-    recipe, effort = (getattr(section, slot) for section in (stage.config.p1, p6))
+    recipe, effort = getattr(stage.config.p1, slot), getattr(p6, slot)
     limit = {"max_accuracy_loss": p5.max_accuracy_loss, "standard_errors": p5.standard_errors}
 
     def compress(seed: int, tick: Tick) -> tuple[dict[str, Checkpoint], Tried]:

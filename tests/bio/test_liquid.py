@@ -162,3 +162,21 @@ def test_impossible_settings(key: str, value: object, message: str) -> None:
 def test_unknown_setting() -> None:
     with pytest.raises(UserError, match=r"unknown key 'tau_mem'.*tau_m_ms"):
         parse(Settings, {"tau_mem": 10.0}, "params.yaml")
+
+
+def test_each_neuron_may_see_one_patch() -> None:
+    """The same number of input synapses, from near pixels; without a radius nothing changes; a sensor of the right size is needed."""
+    settings = replace(SETTINGS, input_radius=1.0)
+    local, anywhere = (
+        Liquid(200, s, input_rate=0.05, generator=torch.Generator().manual_seed(0), sensor=(2, 10, 10)) for s in (settings, SETTINGS)
+    )
+    assert (local.weight_in > 0).sum() == pytest.approx(80 * 5, rel=0.2) and (local.weight_in > 0).sum(1).max() > 0
+    spread = []
+    for pool in (local, anywhere):
+        neuron, pixel = pool.weight_in.nonzero(as_tuple=True)
+        row = (pixel % 100) // 10
+        spread.append(torch.stack([row[neuron == i].double().std() for i in range(80) if (neuron == i).sum() > 2]).mean())
+    assert float(spread[0]) < 1.0 < 2.0 < float(spread[1])
+    assert torch.equal(anywhere.weight_in, Liquid(200, SETTINGS, input_rate=0.05, generator=torch.Generator().manual_seed(0)).weight_in)
+    with pytest.raises(UserError, match=r"p8\.input_radius=1\.0 needs a sensor \(channels, height, width\) of 200 inputs; got \(2, 5, 5\)"):
+        Liquid(200, settings, input_rate=0.05, generator=torch.Generator(), sensor=(2, 5, 5))

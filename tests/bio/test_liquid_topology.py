@@ -5,7 +5,17 @@ import math
 import pytest
 import torch
 
-from snn5.bio._topology import GRID, balanced_unit, connection_probability, draw_mask, grid_positions, log_normal, on_grid, population_signs
+from snn5.bio._topology import (
+    GRID,
+    balanced_unit,
+    connection_probability,
+    draw_mask,
+    grid_positions,
+    local_probability,
+    log_normal,
+    on_grid,
+    population_signs,
+)
 from snn5.errors import UserError
 
 ODDS = (0.3, 0.2, 0.4, 0.1)
@@ -74,3 +84,21 @@ def test_balanced_unit_by_hand() -> None:
 def test_impossible_odds(odds: tuple[float, ...], radius: float) -> None:
     with pytest.raises(UserError, match=rf"radius={radius}; need four odds"):
         connection_probability(grid_positions(2), torch.ones(2), odds, radius)
+
+
+def test_patches_of_the_sensor() -> None:
+    """Each row holds the expected number of synapses, both channels alike, four fifths of them within two radii of its heaviest pixel."""
+    p_nC = local_probability(200, (2, 9, 11), 1.5, 4.0, torch.Generator().manual_seed(0))
+    assert p_nC.shape == (200, 198) and torch.allclose(p_nC.sum(1), torch.full((200,), 4.0), atol=1e-4)
+    image = p_nC.view(200, 2, 9, 11)
+    assert torch.equal(image[:, 0], image[:, 1])
+    peak = image[:, 0].flatten(1).argmax(1)
+    row, column = torch.meshgrid(torch.arange(9), torch.arange(11), indexing="ij")
+    distance = ((row[None] - (peak // 11)[:, None, None]) ** 2 + (column[None] - (peak % 11)[:, None, None]) ** 2).sqrt()
+    assert float(((image[:, 0] * (distance <= 3.0)).sum((1, 2)) / image[:, 0].sum((1, 2))).min()) > 0.8
+    assert len(peak.unique()) > 50
+
+
+def test_a_patch_too_small_for_its_synapses_is_full() -> None:
+    p_nC = local_probability(20, (1, 5, 5), 0.3, 50.0, torch.Generator().manual_seed(0))
+    assert float(p_nC.max()) == 1.0 and float(p_nC.min()) >= 0.0

@@ -191,9 +191,36 @@ def test_grouped_convolutions_are_left_dense() -> None:
     assert [one.name for one in found] == ["1"] and left == ["0"]
 
 
-def test_a_shared_layer_is_refused() -> None:
+def test_a_layer_that_is_run_twice_is_left_dense() -> None:
     shared = nn.Linear(3, 3)
-    with pytest.raises(UserError, match=r"layer '0' is run 2 times in one pass"):
-        find_layers(nn.Sequential(shared, nn.ReLU(), shared), torch.zeros(1, 3))
+    found, left = find_layers(nn.Sequential(shared, nn.ReLU(), nn.Linear(3, 3), shared), torch.zeros(1, 3))
+    assert [one.name for one in found] == ["2"] and left == ["0"]
     with pytest.raises(UserError, match="no convolution or linear layer"):
         find_layers(nn.Sequential(nn.ReLU()), torch.zeros(1, 3))
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "layers", "left"),
+    [
+        ("spiking_resnet8", {"width": 4}, 10, 0),
+        ("spikingformer_4_256_cml", {"dim": 16, "depth": 1, "heads": 2}, 12, 0),
+        ("hsvt_tiny", {"width": 8}, None, None),
+        ("ms_resnet18", {"width": 4}, 21, 0),
+        ("dta_ms_resnet18", {"width": 4}, 28, 2),
+        ("staa_resnet19", {"width": 4}, 61, 0),
+        ("glif_resnet18", {"width": 4, "neuron": "glif"}, 21, 0),
+        ("sew_7b", {}, 16, 0),
+    ],
+)
+def test_every_family_can_be_looked_at(name: str, arguments: dict[str, Any], layers: int | None, left: int | None) -> None:
+    """One H for each layer of its own size, whatever the order of axes inside; what is left dense is named."""
+    size = 16 if name.startswith("spikingformer") else 32
+    model = create_model(name, in_channels=2, num_classes=3, image_size=size, time_steps=2, **arguments).eval()
+    x_TNCHW = draw(2, 3, 2, size, size).float()
+    found, dense = find_layers(model, x_TNCHW[:, :1])
+    if layers is not None:
+        assert (len(found), len(dense)) == (layers, left)
+    else:  # recurrent cells: their gates are run once a step
+        assert dense and all("cell" in one for one in dense)
+    h = hessians(model, found, [x_TNCHW])
+    assert all(h[one.name].shape == (one.inputs, one.inputs) and (h[one.name].diagonal() >= 0).all() for one in found)

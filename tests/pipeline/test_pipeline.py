@@ -28,6 +28,9 @@ TINY = {
     "p3": {"trials": 2, "max_epochs": 2},
     "p4": {"strengths": [0.0, 1.0], "epochs": 1},
     "p8": {"neurons": 100, "seeds": [0]},
+    "p8_dale": {"seeds": [0], "steps": 1000},
+    "p8_homeostasis": {"seeds": [0], "neurons": 10, "first_steps": 4000, "steps": 6000},
+    "p8_reproducibility": {"seeds": [0, 1], "runs": 2, "neurons": 50, "train_steps": 4, "train": {"epochs": 2}},
 }
 
 

@@ -204,7 +204,10 @@ def test_homeostasis_says_who_comes_back() -> None:
 
 
 def test_reproducibility_names_the_largest_source() -> None:
-    assert "weights alone spread it most: sd 0.8 points, 0.9 where all vary (3 trainings each)" in reading("spread_bio", 8)
+    assert (
+        "weights alone spread it most: sd 0.8 points, 0.9 where all vary (3 trainings each; "
+        "a standard deviation of so few is uncertain by 50 %)" in reading("spread_bio", 8)
+    )
     rows = table("How reproducible learning is", 8).rows
     assert [row[1] for row in rows] == ["Poisson spikes", "one first spike"] * 2
     assert rows[0][3:8] == ["90", "4 of 4", "47", "0.992", "94.0"]
@@ -260,3 +263,12 @@ def test_ablations_stand_with_their_intervals() -> None:
     assert [row[2] for row in found.rows] == ["96.0 ± 0.4", "97.0 ± 0.4", "97.0 ± 0.4", "94.0 ± 0.4"]
     assert [row[3] for row in found.rows] == ["–", "+1.0 ± 0.3", "+1.0 ± 0.3", "−2.0 ± 0.3"]
     assert {(row[6], row[7]) for row in found.rows} == {("450", "5")}
+
+
+def test_recordings_that_were_left_out_are_counted() -> None:
+    from snn5.report.sections import p7
+
+    full = report_records.results()
+    assert "left out" not in p7.parts(full)[0].note
+    full.records["p7_data@events"].summary["data/skipped"] = 3.0
+    assert "3 empty or damaged recordings were left out" in p7.parts(full)[0].note

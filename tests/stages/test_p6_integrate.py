@@ -72,7 +72,7 @@ def this(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     for name, key, value in (("sparsify", "strength", 0.5), ("prune", "sparsity", SPARSITY), ("quantize", "bits", BITS)):
         write_json(Path(f"data/p4_{name}/metrics.json"), {"summary": {f"chosen_{key}": value}})
     settings = config.load(PARAMS)
-    p6 = replace(settings.p6, frames=config.Effort(epochs=2, quantised_epochs=2))
+    p6 = replace(settings.p6, ema_decay=0.0, frames=config.Effort(epochs=2, quantised_epochs=2))
     return Offline(script="p6_integrate", args=("frames",), config=replace(settings, seeds=SEEDS, p6=p6), root=tmp_path)
 
 

@@ -51,7 +51,7 @@ def test_record(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert not any(name.startswith("sg-sources") for name in made.runs)
     first, second = (made.runs[f"sg-seeds-seed{seed}"] for seed in (0, 1))
     assert first.details["sha256"] != second.details["sha256"] and first.params["seed"] == 0 and first.details["n_test"] == 45
-    assert made.runs["bio-seeds-seed0"].details["sha256"] == made.runs["bio-sources-init+noise+order-run0"].details["sha256"]
+    assert made.runs["bio-seeds-seed0"].params["init"] == made.runs["bio-sources-init+noise-run0"].params["init"]
 
     record.save(made, tmp_path / "one")
     monkeypatch.setenv("SNN5_WORKERS", "1")

@@ -55,11 +55,11 @@ def decompose(accuracies: Mapping[str, Sequence[float]]) -> dict[str, float]:
     spread = {name: mean_sd(values)[1] for name, values in accuracies.items()}
     variance: dict[frozenset[str], float] = {frozenset(): 0.0}
     variance |= {frozenset(name.split("+")): sd**2 for name, sd in spread.items()}
-    whole, runs = variance[frozenset(SOURCES)], min(map(len, accuracies.values()))
+    whole = variance[frozenset(SOURCES)]
+    error = math.sqrt(sum(2 * spread[name] ** 4 / (len(values) - 1) for name, values in accuracies.items())) / 4
     found = {f"{name}/sd": sd for name, sd in spread.items()}
     for source in SOURCES:
         held = [cell for cell in variance if source not in cell]
         effect = sum(variance[cell | {source}] - variance[cell] for cell in held) / len(held)
-        error = math.sqrt(sum(2 * v**2 for v in variance.values()) / (runs - 1)) / len(held)
         found |= {f"{source}/share": effect / whole if whole else 0.0, f"{source}/share_se": error / whole if whole else 0.0}
     return found

@@ -57,8 +57,9 @@ class Study:
                 yield Job(track, "bits", name, self.code, first, manner)
         if self.sources:
             for cell, draws in design(self.runs, *parts).items():
-                for k, own in enumerate(draws):
-                    yield Job(track, f"sources/{cell}", f"run{k}", self.code, own)
+                if cell != EVERYTHING:  # the seeds are that cell, and more of them
+                    for k, own in enumerate(draws):
+                        yield Job(track, f"sources/{cell}", f"run{k}", self.code, own)
             for code in CODES:
                 if code != self.code:
                     for seed in self.seeds[: self.runs]:
@@ -80,6 +81,7 @@ class Study:
             group.removeprefix("sources/"): [o.accuracy for o in own.values()] for group, own in made.items() if group[:8] == "sources/"
         }
         if cells:
+            cells[EVERYTHING] = [outcome.accuracy for outcome in seeds]
             found |= {f"{track}/sources/{name}": value for name, value in decompose(cells).items()}
         for group, own in made.items():
             if group.startswith("codes/"):

@@ -1,5 +1,7 @@
 """P8.4: bits, success rate, spread and agreement of both tracks, and where the spread comes from."""
 
+import math
+
 from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results
 from snn5.report._style import ACCENT, GREY, INK, canvas
@@ -76,5 +78,10 @@ def _sources(results: Results, track: str) -> Drawing:
         name=f"spread_{track}",
         figure=figure,
         alt="Standard deviation of the test accuracy with one, two or three sources of randomness varied",
-        reading=f"{TRACKS[track].capitalize()}. {alone}, {spreads[_CELLS[-1]]:.1f} where all vary ({runs} trainings each).",
+        reading=f"{TRACKS[track].capitalize()}. {alone}, {spreads[_CELLS[-1]]:.1f} where all vary ({runs} trainings each{_doubt(runs)}).",
     )
+
+
+def _doubt(runs: int) -> str:
+    """How uncertain a standard deviation of so many normal values is."""
+    return f"; a standard deviation of so few is uncertain by {100 / math.sqrt(2 * (runs - 1)):.0f} %" if runs > 1 else ""

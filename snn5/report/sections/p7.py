@@ -20,11 +20,12 @@ def parts(results: Results) -> list[Part]:
 
 
 def _data(results: Results) -> Part:
-    rows = []
+    rows, skipped = [], 0.0
     for slot in SLOTS:
         record = results.get(f"p7_data@{slot}")
         if record is None:
             continue
+        skipped += record.summary.get("data/skipped", 0.0)
         shape = record.runs["test"].details.get("shape", [0] * 5) if "test" in record.runs else [0] * 5
         counts = [whole(record.summary.get(f"data/{side}_samples", 0)) for side in ("train", "val", "test")]
         size = f"{shape[2]} × {shape[3]} × {shape[4]}"
@@ -39,7 +40,9 @@ def _data(results: Results) -> Part:
         columns=("slot", "data set", "T", "channels × height × width", "train", "validation", "test", "mean sum per sample"),
         rows=rows,
         left=2,
-        note="The sum is of intensities from 0 to 1 for frames, of events for events." + (_SIMULATED if simulated else ""),
+        note="The sum is of intensities from 0 to 1 for frames, of events for events."
+        + (_SIMULATED if simulated else "")
+        + (f" {whole(skipped)} empty or damaged recordings were left out; p7_data's record names them." if skipped else ""),
     )
 
 

@@ -112,6 +112,17 @@ def test_eval_freezes_everything() -> None:
     assert all(torch.equal(learning.state_dict()[name], value) for name, value in before.items())
 
 
+def test_the_order_of_samples_does_not_matter_after_eval() -> None:
+    """C8.8: thresholds that went on adapting would make a score depend on the order."""
+    learning = net(all_rules, IntrinsicPlasticity())
+    learning.simulate(inputs(300))
+    learning.eval()
+    x_TNC = (torch.rand(30, 6, 15, generator=torch.Generator().manual_seed(3)) < 0.3).double()
+    order = torch.tensor([3, 5, 0, 1, 4, 2])
+    first, again = learning(x_TNC), learning(x_TNC[:, order])
+    assert torch.equal(first[:, order], again) and int(first.sum()) > 20
+
+
 def test_layers_keep_traces_of_their_own() -> None:
     """A layer under another gives what it gives alone on the same spikes."""
     both = net()
