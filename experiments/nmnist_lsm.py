@@ -7,6 +7,8 @@ gradient: the liquid is random (`frozen`) or has learned from its training side 
 STDP (`ip_stdp_istdp`); the read-out is ridge regression whose penalty generalised cross-validation chooses, all on the training side alone.
 The liquid's size, patch and bins were chosen by five-fold cross-validation inside the training side of fold 0; the figure of fold 0 is thus
 wholly clean, while recordings that other folds test had a part in that choice. Validation recordings decide nothing here.
+Measured over all 1100 recordings (sd over folds): frozen 94.2 +- 1.5 %, 267k SynOps; after learning 94.3 +- 0.8 %, 235k SynOps, which shows
+no difference in accuracy. Fold 0 alone (n = 219): 95.9 and 94.5 %. Played backwards: 19.6 and 24.5 %. One CPU minute.
 Interrupt it at will: the same command goes on. Out: experiments/results/nmnist_lsm.json.
 """
 
