@@ -12,7 +12,7 @@ Order: spec of P6.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, log2
+from math import ceil, log2, sqrt
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ from snn5.checkpoint import Checkpoint
 from snn5.compression import Teacher, calibration_samples, prune, prune_to, quantize, sparsify
 from snn5.config import Effort, Integration, Train
 from snn5.datasets import Splits
+from snn5.statistics import mean_sd
 from snn5.training import samples
 
 STEPS = ("start", "sparse", "pruned", "quantised", "cutoff")
@@ -80,15 +81,18 @@ def compressed(
     return made
 
 
-def choose_variant(accuracies: Sequence[Sequence[float]], twin: Sequence[float], gap: float) -> int:
-    """The first variant whose mean validation accuracy is at most `gap` below the twin's; the most accurate where none is.
+def choose_variant(accuracies: Sequence[Sequence[float]], twin: Sequence[float], gap: float, standard_errors: float = 1.0) -> int:
+    """The first variant whose validation accuracy is little enough below the twin's; the most accurate where none is.
+
+        d_s = twin_s - own_s          mean_s(d) + standard_errors sd_s(d) / sqrt(S) <= gap
 
     Args:
-        accuracies: of each variant, by seed. twin: by seed.
+        accuracies: of each variant, by seed. twin: by seed. standard_errors: the margin for few seeds and few samples, as in P5.1.
     """
     means = [sum(own) / len(own) for own in accuracies]
+    lost = [mean_sd(t - a for t, a in zip(twin, own, strict=True)) for own in accuracies]
     # 1e-9: a gap of exactly the limit is within it, however the means were rounded
-    within = [place for place, mean in enumerate(means) if sum(twin) / len(twin) - mean <= gap + 1e-9]
+    within = [place for place, (mean, sd) in enumerate(lost) if mean + standard_errors * sd / sqrt(len(twin)) <= gap + 1e-9]
     return within[0] if within else means.index(max(means))
 
 

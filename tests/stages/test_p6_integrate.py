@@ -1,6 +1,7 @@
 """P6's chain and its rivals on a network small enough for a test: what each step leaves, and what the verdict says."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from snn5.files import md5, write_json
 from snn5.models import ann_twin, create_model
 from snn5.stages import p6_integrate
 from snn5.stages._chain import RIVALS, STEPS, Choices, choose_variant
+from snn5.stages._chain_ingredients import ingredients
 from snn5.stages._chain_record import record_of
 from snn5.stages._stage import Stage
 
@@ -71,6 +73,8 @@ def this(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
         write_networks(seed)
     for name, key, value in (("sparsify", "strength", 0.5), ("prune", "sparsity", SPARSITY), ("quantize", "bits", BITS)):
         write_json(Path(f"data/p4_{name}/metrics.json"), {"summary": {f"chosen_{key}": value}})
+    for name, accuracy in (("p3_tune", 0.98), ("p1_train/sew_resnet-frames", 0.97)):
+        write_json(Path(f"data/{name}/metrics.json"), {"summary": {"val/acc": accuracy}})
     settings = config.load(PARAMS)
     p6 = replace(settings.p6, ema_decay=0.0, milder=[[0.4, 4]], frames=config.Effort(epochs=2, quantised_epochs=2))
     return Offline(script="p6_integrate", args=("frames",), config=replace(settings, seeds=SEEDS, p6=p6), root=tmp_path)
@@ -106,6 +110,16 @@ def test_the_other_slot_starts_with_p1(this: Stage) -> None:
         p6_integrate.run(other)
 
 
+@pytest.mark.parametrize(("trained", "start"), [(0.97, "p3_tune"), (0.98, "p1_train"), (0.99, "p1_train")])
+def test_validation_says_whose_network_it_starts_with(this: Stage, trained: float, start: str) -> None:
+    """The search's networks have 0.98 in the mean over seeds; at a tie P1's are taken."""
+    write_json(Path("data/p1_train/sew_resnet-frames/metrics.json"), {"summary": {"val/acc": trained}})
+    shutil.copytree("data/p3_tune/checkpoints", "data/p1_train/sew_resnet-frames/checkpoints", dirs_exist_ok=True)
+    taken = ingredients(this, "frames", ramp_fraction=0.2)
+    assert taken.start == start and all(f"/{start}/" in f"/{found.path}" for found in taken.begun.values())
+    assert list(taken.choices.variants) == [(SPARSITY, BITS), (0.4, 4)]
+
+
 def test_an_unknown_slot_is_named(this: Stage) -> None:
     with pytest.raises(UserError, match=r"unknown data slot 'sounds'"):
         p6_integrate.run(Offline(script="p6_integrate", args=("sounds",), config=this.config, root=this.root))
@@ -135,7 +149,9 @@ def test_the_verdict_needs_both(accuracy: float, ratio: float, equal: float, rea
 
 def test_validation_takes_the_first_variant_that_is_accurate_enough() -> None:
     accuracies = [[0.97, 0.97], [0.98, 0.99], [0.99, 0.99]]
-    assert choose_variant(accuracies, [0.99, 1.0], 0.01) == 1  # 0.985 against 0.995: exactly the gap
-    assert choose_variant(accuracies, [0.99, 1.0], 0.03) == 0
+    assert choose_variant(accuracies, [0.99, 1.0], 0.01) == 1  # 0.985 against 0.995, alike in both seeds: exactly the gap
+    assert choose_variant(accuracies, [0.99, 1.0], 0.03) == 0  # 0.025, sd 0.0071, of which 1 / sqrt(2) is added: 0.03
+    assert choose_variant(accuracies, [0.99, 1.0], 0.029) == 1
+    assert choose_variant(accuracies, [0.99, 1.0], 0.025, standard_errors=0.0) == 0
     assert choose_variant(accuracies, [1.0, 1.0], 0.001) == 2  # none: the most accurate
     assert choose_variant([[0.5], [0.5]], [1.0], 0.1) == 0  # as accurate, and bolder

@@ -1,0 +1,46 @@
+"""What p6_integrate takes from the stages before it, each resolved to the run that made it."""
+
+from dataclasses import dataclass
+
+from snn5.files import read_json
+from snn5.stages._chain import Choices
+from snn5.stages._stage import Stage
+from snn5.tracking import Ingredient
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ingredients:
+    """Networks by seed, and what P4 chose.
+
+    Attributes:
+        begun: the spiking networks to begin with. start: the stage that made them. twins: their ReLU twins. choices: see there.
+    """
+
+    begun: dict[int, Ingredient]
+    start: str
+    twins: dict[int, Ingredient]
+    choices: Choices
+
+
+def ingredients(stage: Stage, slot: str, *, ramp_fraction: float) -> Ingredients:
+    """Begin with P3's networks if they are on this slot and on validation, in the mean over seeds, more accurate than P1's; else with P1's.
+
+    A search over a few hundred validation samples finds points that were lucky there; the mean over seeds trained anew tells.
+    """
+    strength, sparsity, bits = (
+        read_json(stage.ingredient(f"data/{name}/metrics.json").file)["summary"][f"chosen_{key}"]
+        for name, key in (("p4_sparsify", "strength"), ("p4_prune", "sparsity"), ("p4_quantize", "bits"))
+    )
+    variants = list(dict.fromkeys([(sparsity, int(bits)), *((share, int(width)) for share, width in stage.config.p6.milder)]))
+    trained, tuned = (
+        read_json(stage.ingredient(path).file)["summary"]["val/acc"]
+        for path in (f"data/p1_train/sew_resnet-{slot}/metrics.json", "data/p3_tune/metrics.json")
+    )
+    start = "p3_tune" if slot == stage.config.p6.data and tuned > trained else "p1_train"
+    folder = "data/p3_tune/checkpoints" if start == "p3_tune" else f"data/p1_train/sew_resnet-{slot}/checkpoints"
+    return Ingredients(
+        begun={seed: stage.ingredient(f"{folder}/seed{seed}.safetensors") for seed in stage.config.seeds},
+        start=start,
+        twins={seed: stage.ingredient(f"data/p1_train/ann_twin-{slot}/checkpoints/seed{seed}.safetensors") for seed in stage.config.seeds},
+        choices=Choices(strength=strength, ramp_fraction=ramp_fraction, variants=variants),
+    )
