@@ -20,7 +20,7 @@ import torch
 from snn5.benchmark import params_nnz
 from snn5.checkpoint import Checkpoint
 from snn5.compression import Teacher, calibration_samples, prune, prune_to, quantize, sparsify
-from snn5.config import Effort, Integration, Train
+from snn5.config import Integration, Train
 from snn5.datasets import Splits
 from snn5.statistics import mean_sd
 from snn5.training import samples
@@ -36,7 +36,7 @@ class Choices:
 
     Attributes:
         strength: of P4.1's penalty. ramp_fraction: see `sparsify`.
-        variants: sparsity and bits, P4's choices first, then milder ones, in the order in which validation may fall back on them.
+        variants: sparsity and bits, P4's choices first, then milder ones, in the order in which they are tried until validation is content.
     """
 
     strength: float
@@ -44,71 +44,79 @@ class Choices:
     variants: Sequence[tuple[float, int]]
 
 
-def compressed(
+def sparse_of(
     start: Checkpoint,
     twin: Checkpoint,
     splits: Splits,
-    recipe: Train,
+    tuned: Train,
     settings: Integration,
-    effort: Effort,
     choices: Choices,
     *,
     seed: int,
     parents: Mapping[str, str],
     tick: Callable[..., None] = lambda: None,
-) -> list[dict[str, Checkpoint]]:
-    """For each variant, the checkpoint after each step up to `quantised`, by its name.
+) -> Checkpoint:
+    """P4.1 on `start`, which listens to `twin`.
 
     Args:
-        start: a spiking network. twin: the ReLU network that it listens to.
-        recipe: of the slot; its epochs, lr, warm-up and average are replaced by those of `effort` and `settings`.
-        seed: of the order, the augmentation and the calibration samples.
-        parents: md5 of the files of `start` and `twin`, for the cards.
+        tuned: the recipe, see `recipe_of`. seed: of the order and the augmentation.
+        parents: md5 of the files of `start` and `twin`, for the card.
+    """
+    rules: dict[str, Any] = {"teacher": _teacher(twin, settings), "generator": torch.Generator().manual_seed(seed), "tick": tick}
+    train, val = samples(splits.train), samples(splits.val)
+    how: dict[str, Any] = {"strength": choices.strength, "ramp_fraction": choices.ramp_fraction, "parents": dict(parents)}
+    return sparsify(start, train, val, tuned, **how, **rules)[0]
+
+
+def shrunk(
+    sparse: Checkpoint,
+    twin: Checkpoint,
+    splits: Splits,
+    tuned: Train,
+    settings: Integration,
+    choices: Choices,
+    variant: tuple[float, int],
+    *,
+    seed: int,
+    tick: Callable[..., None] = lambda: None,
+) -> dict[str, Checkpoint]:
+    """P4.3 and P4.2 on `sparse`: the checkpoints `pruned` and `quantised`.
+
+    Args:
+        variant: sparsity and bits. seed: of the order, the augmentation and the calibration samples.
     """
     train, val, draw = samples(splits.train), samples(splits.val), torch.Generator().manual_seed(seed)
-    teacher = Teacher(model=twin.build(), weight=settings.teacher_weight, temperature=settings.temperature)
-    rules: dict[str, Any] = {"teacher": teacher, "generator": draw, "tick": tick}
-    first, second = (_tuned(recipe, settings, epochs) for epochs in (effort.epochs, effort.quantised_epochs))
-    sparse, _ = sparsify(
-        start, train, val, first, strength=choices.strength, ramp_fraction=choices.ramp_fraction, parents=dict(parents), **rules
-    )
     few = calibration_samples(splits.train, per_class=settings.calibration_per_class, generator=draw)
-    made = []
-    for sparsity, bits in choices.variants:
-        pruned, _ = prune(sparse, few, sparsity=sparsity, method=METHOD)
-        quantised, _ = quantize(pruned, train, val, second, bits=bits, energy_weight=choices.strength, **rules)
-        made.append({"start": start, "sparse": sparse, "pruned": pruned, "quantised": quantised})
-    return made
+    pruned, _ = prune(sparse, few, sparsity=variant[0], method=METHOD)
+    rules: dict[str, Any] = {"teacher": _teacher(twin, settings), "generator": draw, "tick": tick}
+    quantised, _ = quantize(pruned, train, val, tuned, bits=variant[1], energy_weight=choices.strength, **rules)
+    return {"pruned": pruned, "quantised": quantised}
 
 
-def choose_variant(accuracies: Sequence[Sequence[float]], twin: Sequence[float], gap: float, standard_errors: float = 1.0) -> int:
-    """The first variant whose validation accuracy is little enough below the twin's; the most accurate where none is.
+def near(own: Sequence[float], twin: Sequence[float], gap: float, standard_errors: float = 1.0) -> bool:
+    """Whether a network's validation accuracy is little enough below the twin's.
 
         d_s = twin_s - own_s          mean_s(d) + standard_errors sd_s(d) / sqrt(S) <= gap
 
     Args:
-        accuracies: of each variant, by seed. twin: by seed. standard_errors: the margin for few seeds and few samples, as in P5.1.
+        own, twin: by seed. standard_errors: the margin for few seeds and few samples, as in P5.1.
     """
-    means = [sum(own) / len(own) for own in accuracies]
-    lost = [mean_sd(t - a for t, a in zip(twin, own, strict=True)) for own in accuracies]
-    # 1e-9: a gap of exactly the limit is within it, however the means were rounded
-    within = [place for place, (mean, sd) in enumerate(lost) if mean + standard_errors * sd / sqrt(len(twin)) <= gap + 1e-9]
-    return within[0] if within else means.index(max(means))
+    mean, sd = mean_sd(t - a for t, a in zip(twin, own, strict=True))
+    return mean + standard_errors * sd / sqrt(len(twin)) <= gap + 1e-9  # a gap of exactly the limit is within it, however it was rounded
 
 
 def rivals(
     twin: Checkpoint,
     final: Checkpoint,
     splits: Splits,
-    recipe: Train,
+    tuned: Train,
     settings: Integration,
-    effort: Effort,
     *,
     bits: int,
     seed: int,
     tick: Callable[..., None] = lambda: None,
 ) -> dict[str, Checkpoint]:
-    """The ANNs, by name: the twin, the quantised twin and the pruned twin, each trained further for the chain's epochs.
+    """The ANNs, by name: the twin, the quantised twin and the pruned twin, the latter two trained further by the recipe `tuned`.
 
     Args:
         final: the spiking network: its T says how many spike counts there are, its parameters how many the pruned twin may keep.
@@ -116,7 +124,6 @@ def rivals(
     """
     train, val, draw = samples(splits.train), samples(splits.val), torch.Generator().manual_seed(seed)
     rules: dict[str, Any] = {"generator": draw, "tick": tick}
-    tuned = _tuned(recipe, settings, effort.epochs)
     qnn, _ = quantize(twin, train, val, tuned, bits=bits, activation_bits=ceil(log2(final.card.time_steps + 1)), **rules)
     few = calibration_samples(splits.train, per_class=settings.calibration_per_class, generator=draw)
     pruned, _ = prune_to(twin, few, nnz=params_nnz(final.build()), method=METHOD)
@@ -124,5 +131,10 @@ def rivals(
     return {"ann": twin, "qnn": qnn, "ann_pruned": trained}
 
 
-def _tuned(recipe: Train, settings: Integration, epochs: int) -> Train:
-    return replace(recipe, epochs=epochs, lr=settings.lr, warmup_epochs=0, ema_decay=settings.ema_decay)
+def recipe_of(slot: Train, settings: Integration, epochs: int) -> Train:
+    """The slot's recipe with the chain's epochs, lr and running mean, without a warm-up."""
+    return replace(slot, epochs=epochs, lr=settings.lr, warmup_epochs=0, ema_decay=settings.ema_decay)
+
+
+def _teacher(twin: Checkpoint, settings: Integration) -> Teacher:
+    return Teacher(model=twin.build(), weight=settings.teacher_weight, temperature=settings.temperature)

@@ -7,7 +7,9 @@ from snn5.checkpoint import Checkpoint
 from snn5.config import Integration
 from snn5.datasets import Split
 from snn5.record import Record, Run
-from snn5.stages._chain import RIVALS, STEPS, Choices
+from snn5.stages._chain import RIVALS, STEPS
+from snn5.stages._chain_climb import Climb
+from snn5.stages._chain_ingredients import Ingredients
 from snn5.statistics import summarise
 
 
@@ -23,13 +25,13 @@ def measured(steps: Mapping[str, Checkpoint], anns: Mapping[str, Checkpoint], te
 
 
 def record_of(
-    judged: Mapping[int, Mapping[str, Measurement]], start: str, choices: Choices, chosen: int, epsilon: float, settings: Integration
+    judged: Mapping[int, Mapping[str, Measurement]], taken: Ingredients, made: Climb, epsilon: float, settings: Integration
 ) -> Record:
     """The record of the stage.
 
     Args:
         judged: by seed, then by name of the step or rival.
-        start: the stage whose network it began with. choices, epsilon: what was chosen, and which variant.
+        taken, made, epsilon: what it began with, which variant was chosen, and the cutoff's epsilon.
         settings: the target, and what counts as equal accuracy.
 
     Returns:
@@ -37,8 +39,8 @@ def record_of(
         is small enough and the mean accuracy at most `max_accuracy_gap` below the dense twin's.
     """
     runs: dict[str, Run] = {}
-    sparsity, bits = choices.variants[chosen]
-    summary = {"strength": choices.strength, "sparsity": sparsity, "bits": float(bits), "variant": float(chosen), "epsilon": epsilon}
+    sparsity, bits = taken.choices.variants[made.chosen]
+    summary = {"strength": taken.choices.strength, "sparsity": sparsity, "bits": float(bits), "epsilon": epsilon}
     for step in (*RIVALS, *STEPS):
         rows = {
             f"{step}-seed{seed}": Run(params={"seed": seed, "step": step}, metrics=own[step].metrics(), details=own[step].to_json())
@@ -51,4 +53,8 @@ def record_of(
     equal = summary["ann/test/acc"] - summary["test/acc"] <= settings.max_accuracy_gap + 1e-9
     cheap = summary["cost/ratio_ann_dense"] <= settings.target_ratio
     summary |= {"target/ratio": settings.target_ratio, "target/equal": float(equal), "target/reached": float(equal and cheap)}
-    return Record(summary=summary, runs=runs, details={"start": start})
+    tried = [
+        {"sparsity": share, "bits": width, "val/acc": accuracy}
+        for (share, width), accuracy in zip(taken.choices.variants, made.accuracies, strict=False)
+    ]
+    return Record(summary=summary, runs=runs, details={"start": taken.start, "tried": tried, "ann/val/acc": made.twin})

@@ -11,13 +11,14 @@ Out: checkpoints/seed<k>.safetensors (the final networks), metrics.json, curves.
 """
 
 from snn5 import checkpoint
-from snn5.benchmark import Measurement, measure
+from snn5.benchmark import Measurement
 from snn5.checkpoint import Checkpoint
 from snn5.errors import unknown
-from snn5.inference import Tried, calibrate_cutoff, choose_epsilon, try_epsilons
+from snn5.inference import calibrate_cutoff, choose_epsilon
 from snn5.parallel import Tick, run_jobs
 from snn5.record import Record
-from snn5.stages._chain import choose_variant, compressed, rivals
+from snn5.stages._chain import recipe_of, rivals
+from snn5.stages._chain_climb import climb
 from snn5.stages._chain_ingredients import ingredients
 from snn5.stages._chain_record import measured, record_of
 from snn5.stages._data import read_splits
@@ -32,40 +33,27 @@ def run(stage: Stage) -> Record:
     if slot not in SLOTS:
         raise unknown("data slot", slot, SLOTS)
     taken = ingredients(stage, slot, ramp_fraction=stage.config.p4.ramp_fraction)
-    variants = taken.choices.variants
     splits, files = read_splits(stage, slot)
     recipe, effort = getattr(stage.config.p1, slot), getattr(p6, slot)
-    limit = {"max_accuracy_loss": p5.max_accuracy_loss, "standard_errors": p5.standard_errors}
-
-    def compress(seed: int, tick: Tick) -> tuple[list[dict[str, Checkpoint]], list[Tried], float]:
-        start, twin = (checkpoint.load(found[seed].file) for found in (taken.begun, taken.twins))
-        parents = {found[seed].path: found[seed].md5 for found in (taken.begun, taken.twins)}
-        made = compressed(start, twin, splits, recipe, p6, effort, taken.choices, seed=stage.seed(seed), parents=parents, tick=tick)
-        tried = [
-            try_epsilons(m["quantised"], splits.train, {"val": splits.val}, p5.epsilons, rules=[p5.rule], seed=stage.seed(seed))
-            for m in made
-        ]
-        return made, [t[p5.rule]["val"] for t in tried], measure(twin, splits.val, seed=seed, protocol="validation").accuracy
-
-    total = effort.epochs + len(variants) * effort.quantised_epochs
-    chains = dict(zip(seeds, run_jobs(compress, seeds, label=stage.name, total=total), strict=True))
-    accuracies = [[tried[v].full_accuracy for _, tried, _ in chains.values()] for v in range(len(variants))]
-    best = choose_variant(accuracies, [twin for *_, twin in chains.values()], p6.max_accuracy_gap, p6.standard_errors)
-    epsilon = choose_epsilon([tried[best] for _, tried, _ in chains.values()], **limit)
+    start, twins = ({s: checkpoint.load(found[s].file) for s in seeds} for found in (taken.begun, taken.twins))
+    parents = {s: {found[s].path: found[s].md5 for found in (taken.begun, taken.twins)} for s in seeds}
+    made = climb(start, twins, splits, recipe, p6, effort, p5, taken.choices, parents=parents, seed_of=stage.seed, label=stage.name)
+    epsilon = choose_epsilon(made.tried, max_accuracy_loss=p5.max_accuracy_loss, standard_errors=p5.standard_errors)
+    bits = taken.choices.variants[made.chosen][1]
 
     def judge(seed: int, tick: Tick) -> tuple[Checkpoint, dict[str, Measurement]]:
-        made, others = chains[seed][0][best], (splits.val, splits.test)
+        steps, others = made.steps[seed], (splits.val, splits.test)
         final = calibrate_cutoff(
-            made["quantised"], splits.train, epsilon=epsilon, rule=p5.rule, seed=stage.seed(seed), keep_out=others, parents=files
+            steps["quantised"], splits.train, epsilon=epsilon, rule=p5.rule, seed=stage.seed(seed), keep_out=others, parents=files
         )
-        twin = checkpoint.load(taken.twins[seed].file)
-        anns = rivals(twin, final, splits, recipe, p6, effort, bits=variants[best][1], seed=stage.seed(seed), tick=tick)
-        return final, measured(made | {"cutoff": final}, anns, splits.test, seed)
+        tuned = recipe_of(recipe, p6, effort.epochs)
+        anns = rivals(twins[seed], final, splits, tuned, p6, bits=bits, seed=stage.seed(seed), tick=tick)
+        return final, measured(steps | {"cutoff": final}, anns, splits.test, seed)
 
     judged = dict(zip(seeds, run_jobs(judge, seeds, label=f"{stage.name} rivals", total=2 * effort.epochs), strict=True))
     for seed in seeds:
         checkpoint.save(judged[seed][0], stage.out / "checkpoints" / f"seed{seed}.safetensors")
-    return record_of({seed: found for seed, (_, found) in judged.items()}, taken.start, taken.choices, best, epsilon, p6)
+    return record_of({seed: found for seed, (_, found) in judged.items()}, taken, made, epsilon, p6)
 
 
 if __name__ == "__main__":

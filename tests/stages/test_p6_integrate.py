@@ -17,8 +17,9 @@ from snn5.errors import UserError
 from snn5.files import md5, write_json
 from snn5.models import ann_twin, create_model
 from snn5.stages import p6_integrate
-from snn5.stages._chain import RIVALS, STEPS, Choices, choose_variant
-from snn5.stages._chain_ingredients import ingredients
+from snn5.stages._chain import RIVALS, STEPS, Choices, near
+from snn5.stages._chain_climb import Climb
+from snn5.stages._chain_ingredients import Ingredients, ingredients
 from snn5.stages._chain_record import record_of
 from snn5.stages._stage import Stage
 
@@ -140,18 +141,29 @@ def measured(*, accuracy: float, ratio: float) -> Measurement:
 )
 def test_the_verdict_needs_both(accuracy: float, ratio: float, equal: float, reached: float) -> None:
     own = {step: measured(accuracy=0.99, ratio=1.0) for step in (*RIVALS, *STEPS)} | {"cutoff": measured(accuracy=accuracy, ratio=ratio)}
-    choices = Choices(strength=1.0, ramp_fraction=0.2, variants=[(0.9, 2), (0.5, 4)])
-    found = record_of({0: own}, "p3_tune", choices, 1, 0.01, config.load(PARAMS).p6).summary
-    assert (found["target/equal"], found["target/reached"]) == (equal, reached)
+    choices = Choices(strength=1.0, ramp_fraction=0.2, variants=[(0.9, 2), (0.5, 4), (0.4, 8)])
+    taken = Ingredients(begun={}, start="p3_tune", twins={}, choices=choices)
+    made = Climb(steps={}, tried=[], chosen=1, accuracies=[0.9, 0.98], twin=0.99)
+    record = record_of({0: own}, taken, made, 0.01, config.load(PARAMS).p6)
+    found = record.summary
+    assert record.details["tried"] == [{"sparsity": 0.9, "bits": 2, "val/acc": 0.9}, {"sparsity": 0.5, "bits": 4, "val/acc": 0.98}]
     assert (found["sparsity"], found["bits"]) == (0.5, 4.0)
     assert found["test/acc"] == accuracy and found["ann/test/acc"] == 0.99
 
 
-def test_validation_takes_the_first_variant_that_is_accurate_enough() -> None:
-    accuracies = [[0.97, 0.97], [0.98, 0.99], [0.99, 0.99]]
-    assert choose_variant(accuracies, [0.99, 1.0], 0.01) == 1  # 0.985 against 0.995, alike in both seeds: exactly the gap
-    assert choose_variant(accuracies, [0.99, 1.0], 0.03) == 0  # 0.025, sd 0.0071, of which 1 / sqrt(2) is added: 0.03
-    assert choose_variant(accuracies, [0.99, 1.0], 0.029) == 1
-    assert choose_variant(accuracies, [0.99, 1.0], 0.025, standard_errors=0.0) == 0
-    assert choose_variant(accuracies, [1.0, 1.0], 0.001) == 2  # none: the most accurate
-    assert choose_variant([[0.5], [0.5]], [1.0], 0.1) == 0  # as accurate, and bolder
+def test_near_is_a_mean_with_a_margin() -> None:
+    assert near([0.98, 0.99], [0.99, 1.0], 0.01)  # 0.985 against 0.995, alike in both seeds: exactly the gap
+    assert near([0.97, 0.97], [0.99, 1.0], 0.03)  # 0.025, sd 0.0071, of which 1 / sqrt(2) is added: 0.03
+    assert not near([0.97, 0.97], [0.99, 1.0], 0.029)
+    assert near([0.97, 0.97], [0.99, 1.0], 0.025, standard_errors=0.0)
+
+
+@pytest.mark.parametrize(("gap", "tries"), [(1.0, 1), (-1.0, 2)])
+def test_milder_variants_are_tried_only_where_validation_asks(this: Stage, gap: float, tries: int) -> None:
+    """A gap of 1 is always kept, one of -1 never: then the most accurate variant is taken."""
+    p6 = replace(this.config.p6, max_accuracy_gap=gap)
+    made = p6_integrate.run(Offline(script="p6_integrate", args=("frames",), config=replace(this.config, p6=p6), root=this.root))
+    tried = made.details["tried"]
+    assert [(one["sparsity"], one["bits"]) for one in tried] == [(SPARSITY, BITS), (0.4, 4)][:tries]
+    best = max(tried, key=lambda one: one["val/acc"])
+    assert (made.summary["sparsity"], made.summary["bits"]) == (best["sparsity"], best["bits"])
