@@ -156,10 +156,15 @@ class Homeostasis:
     def __post_init__(self) -> None:
         if self.patterns > self.inputs:
             raise UserError(f"patterns={self.patterns} with {self.inputs} inputs; need at least one input for each pattern")
-        if self.window % 100 or self.first_steps % self.window or self.steps % self.window or self.back_steps >= self.steps:
+        if (
+            self.window % 100
+            or self.first_steps % self.window
+            or self.steps % self.window
+            or self.back_steps >= min(self.first_steps, self.steps)
+        ):
             raise UserError(
                 f"window={self.window}, first_steps={self.first_steps}, steps={self.steps}, back_steps={self.back_steps}; "
-                "need a window that is a multiple of 100 and divides both lengths, and back_steps below steps"
+                "need a window that is a multiple of 100 and divides both lengths, and back_steps below both"
             )
         if not self.seeds or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
             raise UserError(f"seeds={self.seeds}; need at least one seed, all different, none negative")

@@ -25,11 +25,15 @@ TINY = {
     },
     "p2_neurons": {"taus": [2.0], "train": {"epochs": 2, "model_args": {"width": 4}}},
     "p2_coding": {"epochs": 2, "seeds": [0, 1]},
-    "p3": {"trials": 2, "max_epochs": 2},
+    "p3": {"trials": 2, "max_epochs": 2, "tradeoff_trials": 2, "tradeoff_epochs": 2},
     "p4": {"strengths": [0.0, 1.0], "epochs": 1},
+    "p4_prune": {"sparsities": [0.5], "samples_per_class": 1},
+    "p4_quantize": {"bits": [4], "epochs": 1},
+    "p6": {"milder": [], "calibration_per_class": 1, **{slot: {"epochs": 1, "quantised_epochs": 1} for slot in ("frames", "events")}},
     "p8": {"neurons": 100, "seeds": [0]},
+    "p8_local": {"seeds": [0, 1], "neurons": 20, "epochs": 1},
     "p8_dale": {"seeds": [0], "steps": 1000},
-    "p8_homeostasis": {"seeds": [0], "neurons": 10, "first_steps": 4000, "steps": 6000},
+    "p8_homeostasis": {"seeds": [0], "neurons": 10, "first_steps": 6000, "steps": 6000},
     "p8_reproducibility": {"seeds": [0, 1], "runs": 2, "neurons": 50, "train_steps": 4, "train": {"epochs": 2}},
 }
 
@@ -68,7 +72,7 @@ def run(cwd: Path, *command: str, **variables: str) -> str:
     }
     for name in ("SNN5_DATA_ROOT", "MLFLOW_TRACKING_URI", "SNN5_OPTUNA_STORAGE", "PYTEST_CURRENT_TEST"):
         env.pop(name, None)
-    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=560, check=False)
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=900, check=False)
     text = done.stdout + done.stderr
     assert done.returncode == 0, text[-4000:]
     return text
