@@ -86,8 +86,8 @@ def test_from_folder_to_checkpoints(kind: str, tmp_path: Path, monkeypatch: pyte
         found = p1_train.run(this)
         assert found.summary["test/acc"] > 0.8, (family, found.summary)  # the two sides differ at a glance
         record.save(found, this.out)
-    for script, module in (("p4_sparsify", p4_sparsify), ("p5_cutoff", p5_cutoff)):
-        this = stage(script)
+    for script, module, words in (("p4_sparsify", p4_sparsify, ()), ("p5_cutoff", p5_cutoff, (slot,))):
+        this = stage(script, *words)
         record.save(module.run(this), this.out)
         made = sorted((this.out / "checkpoints").glob("*.safetensors"))
         assert made and all(checkpoint.load(path).card.dataset == kind for path in made)
