@@ -6,7 +6,7 @@
           (-> cutoff    P5.1: few steps, last, since its thresholds belong to the final logits)
 
 In the two trained steps the network listens to its own ReLU twin (Hinton's distillation). The rivals are trained from that same twin, for
-as many epochs: one with activations of as many bits as T steps have spike counts, one pruned to as many parameters.
+as many epochs as the sparse step: one with activations of as many bits as T steps have spike counts, one pruned to as many parameters.
 Order: spec of P6.
 """
 
@@ -116,7 +116,7 @@ def rivals(
     seed: int,
     tick: Callable[..., None] = lambda: None,
 ) -> dict[str, Checkpoint]:
-    """The ANNs, by name: the twin, the quantised twin and the pruned twin, the latter two trained further by the recipe `tuned`.
+    """The ANNs, by name: the twin, the quantised twin and the pruned twin, the latter two trained on by `tuned`, without a teacher.
 
     Args:
         final: the spiking network: its T says how many spike counts there are, its parameters how many the pruned twin may keep.
