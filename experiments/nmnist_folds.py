@@ -50,16 +50,17 @@ def folds(y_N: np.ndarray, seed: int = SEED) -> np.ndarray:
     return fold_N
 
 
-def split_of(whole: Split, fold_N: np.ndarray, fold: int) -> Splits:
+def split_of(whole: Split, fold_N: np.ndarray, fold: int, *, val_fraction: float = VAL_FRACTION) -> Splits:
     """Train, validation and test of one fold."""
 
-    def take(where: np.ndarray) -> Split:
-        return Split(x_TNCHW=whole.x_TNCHW[:, where], y_N=whole.y_N[where], index_N=whole.index_N[where], info=whole.info)
+    def take(where: np.ndarray, side: str) -> Split:
+        info = whole.info | {"split": side}
+        return Split(x_TNCHW=whole.x_TNCHW[:, where], y_N=whole.y_N[where], index_N=whole.index_N[where], info=info)
 
     test, rest = np.flatnonzero(fold_N == fold), np.flatnonzero(fold_N != fold)
     rest = np.random.default_rng([SEED, FOLDS + fold]).permutation(rest)
-    held = round(VAL_FRACTION * len(rest))
-    return Splits(train=take(np.sort(rest[held:])), val=take(np.sort(rest[:held])), test=take(test))
+    held = round(val_fraction * len(rest))
+    return Splits(train=take(np.sort(rest[held:]), "train"), val=take(np.sort(rest[:held]), "val"), test=take(test, "test"))
 
 
 def families() -> dict[str, Train]:

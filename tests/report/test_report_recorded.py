@@ -9,7 +9,7 @@ import report_records
 from snn5.report import Results, read
 from snn5.report._parts import Table
 from snn5.report._targets import targets
-from snn5.report.sections import _recorded
+from snn5.report.sections import _nmnist_chain, _recorded
 
 
 def recorded(name: str, found: dict[str, Any]) -> Results:
@@ -90,3 +90,26 @@ def test_what_is_not_there_makes_no_table(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "depth.json").write_text(json.dumps({"networks": {}}))
     assert read(tmp_path).recorded == {"depth": {"networks": {}}}
+
+
+def test_the_chain_shows_ratios_and_techniques_apart() -> None:
+    def entry(accuracy: float, **more: float) -> dict[str, Any]:
+        return {
+            "folds": [0.9, 1.0],
+            "pooled/acc": accuracy,
+            "test/acc": accuracy,
+            "test/acc_sd": 0.07,
+            "n": 20,
+            "cost/steps_mean": 1.5,
+            **more,
+        }
+
+    found = {
+        "prune_seconds": [2.0, 11.0],
+        "rows": {"cutoff alone": entry(0.95), "cutoff": entry(0.9, **{"cost/ratio_ann_dense": 0.02}), "ann": entry(1.0)},
+    }
+    table = only(_nmnist_chain.chain(recorded("nmnist_chain", found)))
+    assert [row[0] for row in rows(table)] == ["dense twin", "P6: cutoff", "cutoff alone"]
+    assert rows(table)[1][1] == "90.0" and rows(table)[1][3:6] == ["1.50", "1/50", "–"] and rows(table)[1][-2:] == ["20", "2"]
+    assert "11 s at most" in table.note
+    assert _nmnist_chain.chain(report_records.results()) == []

@@ -1,0 +1,169 @@
+"""P3 to P6 on real recordings: what pruning, few bits, the cutoff and all of them together make of a network for N-MNIST.
+
+    SNN5_DATA_ROOT=... python -m experiments.nmnist_chain
+
+Data and folds: those of experiments.nmnist_folds (1100 recordings, T = 3, each tested once), with 15 % of each training side as validation.
+Each fold trains a SEW-ResNet and its ReLU twin anew; then, each apart, on the network as trained: 90 % pruned in one shot from 10 samples a
+class, 4 and 2 bits, the cutoff; and P6's chain (see snn5/stages/_chain.py) with the settings of experiments/nmnist_chain.yaml, which were
+fixed before any test figure was seen. Validation chooses the cutoff's epsilon; trained steps keep the last epoch; test is read last.
+Interrupt it at will: the same command goes on with the next fold. Out: experiments/results/nmnist_chain.json.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from experiments.nmnist_folds import FOLDS, SEED, TIME_STEPS, folds, recordings, split_of
+from snn5 import config
+from snn5._settings import parse, read_yaml
+from snn5.benchmark import measure
+from snn5.checkpoint import Checkpoint
+from snn5.compression import calibration_samples, prune, quantize
+from snn5.config import Cutoff, Integration, Train
+from snn5.datasets import Splits
+from snn5.errors import UserError
+from snn5.files import find_root, read_json, write_json
+from snn5.inference import choose_cutoff
+from snn5.parallel import Tick, run_jobs
+from snn5.reproducible import keep_memory, seed_of
+from snn5.stages._chain import METHOD, Choices, recipe_of, rivals, shrunk, sparse_of
+from snn5.stages._chain_record import measured
+from snn5.statistics import mean_sd
+from snn5.training import samples, train_one
+
+VAL_FRACTION = 0.15
+SETTINGS, RESULT = Path("experiments/nmnist_chain.yaml"), Path("experiments/results/nmnist_chain.json")
+KEPT = Path(".cache/experiments/nmnist_chain")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What experiments/nmnist_chain.yaml says.
+
+    Attributes:
+        train: the recipe of the network and of its twin. chain: P6's settings; `chain.events` are its epochs. cutoff: P5's.
+        strength: of P4.1's penalty. sparsity, bits: of the chain. pruned: the share of zeros of the one-shot row. widths: bits of the rows.
+    """
+
+    train: Train
+    chain: Integration
+    cutoff: Cutoff
+    strength: float
+    sparsity: float
+    bits: int
+    pruned: float
+    widths: Sequence[int]
+
+
+def plan() -> Plan:
+    """The settings, P6's and P5's laid over those of params.yaml."""
+    raw, base = read_yaml(SETTINGS), config.load(profile="default")
+    return Plan(
+        train=parse(Train, raw["train"], f"{SETTINGS}: train"),
+        chain=parse(Integration, asdict(base.p6) | raw["chain"], f"{SETTINGS}: chain"),
+        cutoff=base.p5,
+        **{key: raw[key] for key in ("strength", "sparsity", "bits", "pruned", "widths")},
+    )
+
+
+def one_fold(asked: Plan, splits: Splits, fold: int, tick: Tick = lambda _text="": None) -> dict[str, Any]:
+    """All rows of one fold: its Measurements by name, and how long pruning took."""
+    seed = seed_of("nmnist_chain", fold)
+    start, twin = (
+        train_one(asked.train, splits, time_steps=TIME_STEPS, seed=seed, twin=is_twin, tick=tick, resume=KEPT / f"{fold}-{is_twin}.pt")[0]
+        for is_twin in (False, True)
+    )
+    made, seconds = apart(asked, start, splits, seed)
+    steps, anns = together(asked, start, twin, splits, seed, tick)
+    rows = measured(steps, anns, splits.test, seed)
+    rows |= {name: measure(one, splits.test, seed=seed, protocol="val_selected") for name, one in made.items()}
+    return {"seconds": seconds, "rows": {name: {"n": row.n, "metrics": row.metrics()} for name, row in rows.items()}}
+
+
+def apart(asked: Plan, start: Checkpoint, splits: Splits, seed: int) -> tuple[dict[str, Checkpoint], float]:
+    """Each technique by itself on the network as trained, and the seconds that one-shot pruning took."""
+    train, val, draw = samples(splits.train), samples(splits.val), torch.Generator().manual_seed(seed)
+    few = calibration_samples(splits.train, per_class=asked.chain.calibration_per_class, generator=draw)
+    begun = time.perf_counter()
+    made = {f"pruned {asked.pruned:g}": prune(start, few, sparsity=asked.pruned, method=METHOD)[0]}
+    seconds = time.perf_counter() - begun
+    tuned = recipe_of(asked.train, asked.chain, asked.chain.events.quantised_epochs)
+    for bits in asked.widths:
+        made[f"{bits} bits"] = quantize(start, train, val, tuned, bits=bits, generator=draw)[0]
+    return made | {"cutoff alone": stopped(asked, start, splits, seed)}, seconds
+
+
+def together(
+    asked: Plan, start: Checkpoint, twin: Checkpoint, splits: Splits, seed: int, tick: Tick
+) -> tuple[dict[str, Checkpoint], dict[str, Checkpoint]]:
+    """P6's chain step by step, and its four rivals."""
+    effort, variant = asked.chain.events, (asked.sparsity, asked.bits)
+    choices = Choices(strength=asked.strength, ramp_fraction=0.2, variants=[variant])
+    first, second = (recipe_of(asked.train, asked.chain, epochs) for epochs in (effort.epochs, effort.quantised_epochs))
+    sparse = sparse_of(start, twin, splits, first, asked.chain, choices, seed=seed, parents={}, tick=tick)
+    steps = {"start": start, "sparse": sparse}
+    steps |= shrunk(sparse, twin, splits, second, asked.chain, choices, variant, seed=seed, tick=tick)
+    steps["cutoff"] = stopped(asked, steps["quantised"], splits, seed)
+    return steps, rivals(twin, steps["cutoff"], splits, first, asked.chain, bits=asked.bits, seed=seed, tick=tick)
+
+
+def stopped(asked: Plan, source: Checkpoint, splits: Splits, seed: int) -> Checkpoint:
+    """With a cutoff fitted on training samples, its epsilon chosen on validation."""
+    rules: dict[str, Any] = {"epsilons": asked.cutoff.epsilons, "max_accuracy_loss": asked.cutoff.max_accuracy_loss}
+    rules |= {"standard_errors": asked.cutoff.standard_errors, "rule": asked.cutoff.rule, "seed": seed}
+    return choose_cutoff(source, splits.train, splits.val, keep_out=(splits.test,), **rules)
+
+
+def table_of(found: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Rows over the folds: mean and spread of each metric, and the accuracy over all recordings."""
+    table: dict[str, dict[str, Any]] = {}
+    for name in found[0]["rows"]:
+        own = [fold["rows"][name] for fold in found]
+        right = sum(round(row["metrics"]["test/acc"] * row["n"]) for row in own)
+        n = sum(row["n"] for row in own)
+        table[name] = {"folds": [row["metrics"]["test/acc"] for row in own], "right": right, "n": n, "pooled/acc": right / n}
+        for key in sorted(set.intersection(*(set(row["metrics"]) for row in own))):
+            table[name][key], table[name][f"{key}_sd"] = mean_sd(row["metrics"][key] for row in own)
+    return table
+
+
+def main() -> None:
+    """Run the folds that are missing, then write the table."""
+    asked = plan()
+    settings = {"plan": asdict(asked), "val_fraction": VAL_FRACTION, "time_steps": TIME_STEPS, "folds": FOLDS, "seed": SEED}
+
+    def kept(fold: int) -> dict[str, Any] | None:
+        path = KEPT / f"fold{fold}.json"
+        found: dict[str, Any] | None = read_json(path) if path.is_file() else None
+        return found if found is not None and found["settings"] == settings else None
+
+    missing = [fold for fold in range(FOLDS) if kept(fold) is None]
+    if missing:
+        whole = recordings()
+        fold_N = folds(whole.y_N)
+
+        def work(fold: int, tick: Tick) -> None:
+            found = one_fold(asked, split_of(whole, fold_N, fold, val_fraction=VAL_FRACTION), fold, tick)
+            write_json(KEPT / f"fold{fold}.json", {"settings": settings} | found)
+
+        effort = asked.chain.events
+        total = 2 * asked.train.epochs + 3 * effort.epochs + effort.quantised_epochs
+        run_jobs(work, missing, label="nmnist_chain", total=total)
+    found = [one for fold in range(FOLDS) if (one := kept(fold)) is not None]
+    rows = {"rows": table_of(found), "prune_seconds": [one["seconds"] for one in found]}
+    write_json(RESULT, {"command": "python -m experiments.nmnist_chain", "settings": settings} | rows)
+
+
+if __name__ == "__main__":
+    try:
+        os.chdir(find_root())
+        keep_memory()
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")
