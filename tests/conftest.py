@@ -21,3 +21,8 @@ def _prefect_home() -> Iterator[None]:
     """Prefect's files of this session (of each xdist worker) go with it."""
     yield
     shutil.rmtree(_home, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, the pipeline's before all: last, it would keep one worker busy for minutes while the other has nothing."""
+    items.sort(key=lambda item: ("pipeline" not in item.path.parts, item.get_closest_marker("slow") is None))
