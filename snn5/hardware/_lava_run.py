@@ -64,13 +64,14 @@ def _simulate(network: IntegerNetwork, frames: Int, how: Plan) -> tuple[dict[str
     with lava_importable():
         from lava.magma.core.run_conditions import RunSteps
         from lava.magma.core.run_configs import Loihi2SimCfg
-        from lava.proc.io.source import RingBuffer
+        from lava.proc.io.source import PySendModelFixed, RingBuffer
 
     total = len(frames) + how.readout_depth
     padded = np.zeros((frames.shape[1], total), np.int32)
     padded[:, : len(frames)] = frames.T
     source = RingBuffer(data=padded)
     made: dict[str, Any] = {INPUT: source}
+    models: dict[Any, Any] = {source: PySendModelFixed}  # by process: else Lava runs every file of a process's folder to look for models
     for p in network.populations:
         neurons = lava_neurons.Neurons(
             thresholds=per_neuron(p.threshold, p),
@@ -83,24 +84,27 @@ def _simulate(network: IntegerNetwork, frames: Int, how: Plan) -> tuple[dict[str
         )
         made[p.name] = neurons
         for wiring in how.wiring[p.name]:
-            _connect(wiring, made[wiring.source].s_out, neurons.a_in)
+            models |= _connect(wiring, made[wiring.source].s_out, neurons.a_in)
+        models[neurons] = lava_neurons.PyNeurons
     record = lava_neurons.Record(classes=len(network.readout.bias), steps=total)
     for wiring in how.wiring[""]:
-        _connect(wiring, made[wiring.source].s_out, record.a_in)
+        models |= _connect(wiring, made[wiring.source].s_out, record.a_in)
+    models[record] = lava_neurons.PyRecord
     try:
-        source.run(condition=RunSteps(num_steps=total), run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
+        source.run(condition=RunSteps(num_steps=total), run_cfg=Loihi2SimCfg(select_tag="fixed_pt", exception_proc_model_map=models))
         rasters = {p.name: np.asarray(made[p.name].raster.get()) for p in network.populations}
         return rasters, np.asarray(record.data.get())
     finally:
         source.stop()
 
 
-def _connect(wiring: Wiring, s_out: Any, a_in: Any) -> None:
+def _connect(wiring: Wiring, s_out: Any, a_in: Any) -> dict[Any, Any]:
+    """Put synapses between two ports; the process and its model."""
     from snn5.hardware import _lava_neurons as lava_neurons
 
     with lava_importable():
+        from lava.proc.sparse.models import PySparseModelBitAcc
         from lava.proc.sparse.process import Sparse
-    # 2 w and a shift back: both-signed synapses lose their lowest bit
     given: dict[str, Any] = {"weights": wiring.weights * 2, "weight_exp": -1}
     if wiring.source == INPUT:
         given["num_message_bits"] = INPUT_BITS
@@ -113,6 +117,7 @@ def _connect(wiring: Wiring, s_out: Any, a_in: Any) -> None:
         synapses = Sparse(**given)
     s_out.connect(synapses.s_in)
     synapses.a_out.connect(a_in)
+    return {synapses: lava_neurons.PyDelayed if wiring.delay else PySparseModelBitAcc}
 
 
 def _peak(wirings: tuple[Wiring, ...], bias: np.ndarray, spikes: dict[str, np.ndarray], x_TNCHW: Int) -> int:
