@@ -22,7 +22,7 @@ def _sources() -> str:
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile at the first call; the code is kept in __pycache__ or the user's cache, if one can be written."""
-    made = numba.njit(nogil=True, error_model="numpy")(function)
+    made = numba.njit(nogil=True, error_model="numpy", _nrt=False)(function)
     try:
         made._cache = _Cache(function)
     except RuntimeError:  # nowhere to write: every process compiles for itself
@@ -32,4 +32,4 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 def helper(function: Callable[..., Any]) -> Any:
     """Becomes part of the compiled loop that calls it."""
-    return numba.njit(nogil=True, error_model="numpy", inline="never")(function)
+    return numba.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)(function)

@@ -149,6 +149,12 @@ def _neurons(lanes_left, block, fresh, acc, v, v_at, bias, threshold, c_at, keep
 
 
 @helper
+def _clear(values, start, count):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    for i in range(start, start + count):
+        values[i] = 0
+
+
+@helper
 def step_position(p, position, x, found, fresh, acc, v, bias, threshold, live, chan, col):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """The neurons of one position; returns the number of events so far, or -1 where a potential left its range."""
     padded, block, alive = p[k.PADDED], 0, False
@@ -192,7 +198,7 @@ def step(program, state, fresh, held, ops):  # type: ignore[no-untyped-def]  # p
                 added = 0
                 if holds and not fresh:
                     at = p[k.STATIC_AT] + position * padded
-                    acc[:padded] = static[at : at + padded]
+                    copy_shifted(acc, 0, static, at, at + padded, 0)
                 for j in range(begin, p[k.FIRST] + p[k.COUNT]):
                     s = syns[j]
                     source = pops[s[k.SOURCE]]
@@ -201,15 +207,14 @@ def step(program, state, fresh, held, ops):  # type: ignore[no-untyped-def]  # p
                     ops[k.SYNOPS] += n * s[k.GROUP_OUT]
                     if holds and fresh and j + 1 == p[k.FIRST] + p[k.FROM_INPUT]:
                         at = p[k.STATIC_AT] + position * padded
-                        static[at : at + padded] = acc[:padded]
+                        copy_shifted(static, at, acc, 0, padded, 0)
                 if row == last:
                     continue
                 quiet = p[k.QUIET] == 2 or (p[k.QUIET] == 1 and (fresh or not live[p[k.POSITION_AT] + position]))
                 if added == 0 and quiet and not holds:
                     if fresh:
                         live[p[k.POSITION_AT] + position] = False
-                        at = p[k.V_AT] + position * padded
-                        v[at : at + padded] = 0
+                        _clear(v, p[k.V_AT] + position * padded, padded)
                     continue
                 ops[k.UPDATES] += p[k.CHANNELS]
                 found = step_position(p, position, x, found, fresh, acc, v, bias, threshold, live, chan, col)
@@ -257,14 +262,14 @@ def run(program, state, x, samples, steps, held, cutoff, logits, sums, exits, op
                 read_input(x[0 if held or len(x) == 1 else t, i], chan, col, value, start)
             bad = step(program, state, t == 0, held, ops[i])
             if bad:
-                acc[:] = 0
+                _clear(acc, 0, len(acc))
                 return bad
             if spikes.size:
                 _record(pops, chan, start, spikes[t, i])
             for j in range(out[k.CHANNELS]):
                 logits[t - steps[0], i, j] = acc[j] + bias[out[k.CHANNEL_AT] + j]
                 sums[i, j] += logits[t - steps[0], i, j]
-            acc[: out[k.PADDED]] = 0
+            _clear(acc, 0, out[k.PADDED])
             exits[i] = t + 1
             if t + 1 < len(cutoff) and _gap(sums[i]) > cutoff[t]:
                 break
