@@ -40,6 +40,8 @@ class Synapses:
         kind: `conv`: weight [C_out, C_in / groups, kH, kW]; `dense`: weight [K, C H W], the source flattened in this order.
         weight: whole numbers, int32.
         stride, padding, groups: of a convolution.
+
+    Sources that add up before a layer (residual sums) have synapses that share one array of weights.
     """
 
     source: str
@@ -50,9 +52,10 @@ class Synapses:
     groups: int = 1
 
     def current(self, s_NCHW: Int) -> Int:
-        """Sum of weight x spike for every neuron, [N, C_out, H_out, W_out] or [N, K]; exact (float64 sums stay below 2^53)."""
-        s = torch.from_numpy(s_NCHW).double()
-        w = torch.from_numpy(self.weight).double()
+        """Sum of weight x spike for every neuron, [N, C_out, H_out, W_out] or [N, K]; exact: no sum leaves a float's whole numbers."""
+        largest = int(np.abs(self.weight).reshape(len(self.weight), -1).sum(1, dtype=np.int64).max(initial=0)) * int(s_NCHW.max(initial=1))
+        exact = torch.float32 if largest < 2**24 else torch.float64
+        s, w = torch.from_numpy(s_NCHW).to(exact), torch.from_numpy(self.weight).to(exact)
         if self.kind == "dense":
             return F.linear(s.flatten(1), w).long().numpy()
         return F.conv2d(s, w, stride=self.stride, padding=self.padding, groups=self.groups).long().numpy()
@@ -66,6 +69,7 @@ class Population:
         name: the module's name in the model. shape: (C, H, W), or (K, 1, 1) behind dense synapses.
         synapses: their currents add. bias: per channel and step, in weight steps, [C].
         threshold: per channel, in weight steps, [C], >= 0; fires above it. decay: d, 0 to 4096.
+        once: a neuron fires at most once between two samples (time to first spike): after its spike S stays 0.
     """
 
     name: str
@@ -74,6 +78,7 @@ class Population:
     bias: Int
     threshold: Int
     decay: int
+    once: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.decay <= ONE:
@@ -109,6 +114,7 @@ class IntegerNetwork:
     Attributes:
         input_shape: (C, H, W) of the whole numbers that go in. time_steps: T; an input of one step is shown T times.
         cutoff: gap of the summed logits that stops after step t, in whole-number logits, one per step; None: run all T steps.
+        exact: every population's weights are whole factors of a quantised model's levels; False: some were rounded.
     """
 
     populations: tuple[Population, ...]
@@ -116,6 +122,7 @@ class IntegerNetwork:
     input_shape: tuple[int, int, int]
     time_steps: int
     cutoff: tuple[int, ...] | None = None
+    exact: bool = False
 
     def run(self, x_TNCHW: Int, *, step: "Step | None" = None) -> Trace:
         """The exact reference. `step`: another neuron, for comparison.
@@ -131,6 +138,7 @@ class IntegerNetwork:
         n, advance = x_TNCHW.shape[1], step or loihi_step
         v = {p.name: np.zeros((n, *p.shape), np.int64) for p in self.populations}
         spikes: dict[str, list[NDArray[np.uint8]]] = {p.name: [] for p in self.populations}
+        waiting = {p.name: np.ones((n, *p.shape), np.int64) for p in self.populations if p.once}
         peak, logits = {p.name: 0 for p in self.populations}, []
         for t in range(self.time_steps):
             out: dict[str, Int] = {INPUT: x_TNCHW[t % len(x_TNCHW)]}
@@ -138,6 +146,9 @@ class IntegerNetwork:
                 current = _sum(p.synapses, out, p.bias, p.shape)
                 peak[p.name] = max(peak[p.name], int(np.abs(current).max(initial=0)))
                 v[p.name], out[p.name] = advance(v[p.name], current, p)
+                if p.once:
+                    out[p.name] = out[p.name] * waiting[p.name]
+                    waiting[p.name] = waiting[p.name] - out[p.name]
                 spikes[p.name].append(out[p.name].astype(np.uint8))
             k = len(self.readout.bias)
             logits.append(_sum(self.readout.synapses, out, self.readout.bias, (k, 1, 1)).reshape(n, k))
@@ -145,10 +156,13 @@ class IntegerNetwork:
 
 
 def _sum(synapses: tuple[Synapses, ...], out: dict[str, Int], bias: Int, shape: tuple[int, int, int]) -> Int:
-    """A + b, [N, C, H, W]."""
+    """A + b, [N, C, H, W]. Sources behind the same synapses are added first, once for all of them."""
     total = np.broadcast_to(bias[:, None, None], shape)[None]
+    groups: dict[tuple[int, ...], list[Synapses]] = {}
     for one in synapses:
-        total = total + one.current(out[one.source]).reshape(-1, *shape)
+        groups.setdefault((id(one.weight), one.stride, one.padding, one.groups, *out[one.source].shape), []).append(one)
+    for same in groups.values():
+        total = total + same[0].current(sum((out[one.source] for one in same[1:]), out[same[0].source])).reshape(-1, *shape)
     return np.asarray(total, np.int64)
 
 
