@@ -1,6 +1,6 @@
 """An event-driven engine for whole-number networks on a CPU: work in proportion to spikes, exact, without torch (P5.2).
 
-`compile(network)` gives a callable: a batch in, classes and exits out; `start()` and `push(...)` take one frame or packet of events at a time.
+`compile(network)` gives a callable: a batch in, classes and exits out; `start()` and `push(...)` take one frame or event packet at a time.
 """
 
 from typing import TYPE_CHECKING

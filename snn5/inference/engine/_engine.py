@@ -121,13 +121,13 @@ class Engine:
         x, t = self._input(frame[None, None], (1,)), self._now
         logits, exits = np.zeros((1, 1, self._classes), np.int64), np.zeros(1, np.int64)
         tables, none = self.program.tables, np.zeros((0, 0, 0), np.uint8)
-        self._check(run(tables, self._states[0], x, (0, 1), (t, t + 1), False, self._cutoff[:0], logits, self._sums, exits, self._ops, none))
+        self._check(
+            run(tables, self._states[0], x, (0, 1), (t, t + 1), False, self._cutoff[:0], logits, self._sums, exits, self._ops, none)
+        )
         best = np.sort(self._sums[0])
         final = t + 1 == self.network.time_steps or (len(self._cutoff) > 0 and bool(best[-1] - best[-2] > self._cutoff[t]))
         self._now = self.network.time_steps if final else t + 1
-        return Decision(
-            step=t + 1, logits_K=logits[0, 0], sum_K=self._sums[0].copy(), prediction=int(self._sums[0].argmax()), final=final
-        )
+        return Decision(step=t + 1, logits_K=logits[0, 0], sum_K=self._sums[0].copy(), prediction=int(self._sums[0].argmax()), final=final)
 
     def _count(self, channel: ArrayLike, y: ArrayLike, x: ArrayLike) -> Int:
         index = tuple(np.asarray(axis, np.int64) for axis in (channel, y, x))

@@ -4,137 +4,18 @@ For every position of a population the rows of weights of all events in its rece
 once; then the neurons of the position take their step, and those that fire become events. Work follows the number of events.
 """
 
-from typing import Any
-
 import numpy as np
 
 from snn5.inference.engine import _table as k
 from snn5.inference.engine._compiled import compiled, helper
-from snn5.inference.engine._vectors import add_graded, add_rows, copy_shifted, lowest_bit, update, without_lowest
+from snn5.inference.engine._rows import add_groups, add_list, list_rows, read_input, shift_events
+from snn5.inference.engine._vectors import copy_shifted, lowest_bit, update, without_lowest
 
 V_MAX = 2**23 - 1
 
 
-def _adder(bits: int) -> Any:
-    @helper
-    def add(acc, padded, weights, rows, stop, chunk, factor):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-        """acc += factor * the rows, in sums of `bits` bits that hold `chunk` rows; 64 channels at a time."""
-        block = 0
-        while block < padded:
-            left = padded - block
-            for start in range(0, stop, chunk):
-                end = min(start + chunk, stop)
-                if left >= 64:
-                    add_rows(64, bits, acc, block, weights, block, rows, start, end, factor)
-                elif left >= 32:
-                    add_rows(32, bits, acc, block, weights, block, rows, start, end, factor)
-                else:
-                    add_rows(16, bits, acc, block, weights, block, rows, start, end, factor)
-            block += 64 if left >= 64 else 32 if left >= 32 else 16
-
-    return add
-
-
-_add_8_8, _add_8_16, _add_16_32, _add_32_32 = (_adder(bits) for bits in (8, 16, 32, 32))
-
-
 @helper
-def _add_values(acc, padded, weights, rows, values, stop, factor):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    for block in range(0, padded, 16):
-        add_graded(16, acc, block, weights, block, rows, values, stop, factor)
-
-
-@helper
-def _add_group(acc, weights, at, group, factor):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    first, count = group
-    for j in range(count):
-        acc[first + j] += factor * weights[at + j]
-
-
-@helper
-def read_input(frame, chan, col, value, start):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """The input's numbers that are not 0, as events in the order of positions."""
-    channels, height, width = frame.shape
-    found = 0
-    for y in range(height):
-        for x in range(width):
-            start[y * width + x] = found
-            for c in range(channels):
-                if frame[c, y, x] != 0:
-                    chan[found], col[found], value[found] = c, x, frame[c, y, x]
-                    found += 1
-    start[height * width] = found
-
-
-@helper
-def shift_events(source, s, padded, chan, col, start, shift):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Where each event's rows of weights lie, but for what depends on the position that is asked."""
-    begin, at = source[k.EVENT_AT], s[k.SHIFT_AT]
-    row = np.int32(s[k.ROW])
-    for i in range(start[source[k.START_AT] + source[k.HEIGHT] * source[k.WIDTH]]):
-        shift[at + i] = chan[begin + i] * row + col[begin + i] * np.int32(padded)
-
-
-@helper
-def gather(oy, ox, padded, source, s, w8, w16, w32, acc, chan, start, shift, rows, value, values):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Add what the events in the receptive field of (oy, ox) send; returns how many they are."""
-    top, left = oy * s[k.STRIDE] - s[k.PADDING], ox * s[k.STRIDE] - s[k.PADDING]
-    width, first = source[k.WIDTH], source[k.START_AT]
-    x0, x1 = max(left, 0), min(left + s[k.KERNEL_W], width)
-    found, graded = 0, s[k.SOURCE] == 0
-    if x0 >= x1:
-        return 0
-    for y in range(max(top, 0), min(top + s[k.KERNEL_H], source[k.HEIGHT])):
-        i0, i1 = np.int64(start[first + y * width + x0]), np.int64(start[first + y * width + x1])
-        if s[k.GROUPED]:
-            found += i1 - i0
-            for x in range(x0, x1):
-                at = s[k.WEIGHT_AT] + ((y - top) * s[k.KERNEL_W] + x - left) * s[k.GROUP_OUT]
-                for i in range(np.int64(start[first + y * width + x]), np.int64(start[first + y * width + x + 1])):
-                    c = np.int64(chan[source[k.EVENT_AT] + i])
-                    factor = np.int32(s[k.FACTOR]) * (value[i] if graded else np.int32(1))
-                    group = (c // s[k.GROUP_IN] * s[k.GROUP_OUT], s[k.GROUP_OUT])
-                    if s[k.ARENA] <= k.BYTES:
-                        _add_group(acc, w8, at + c * s[k.ROW], group, factor)
-                    elif s[k.ARENA] == k.SHORTS:
-                        _add_group(acc, w16, at + c * s[k.ROW], group, factor)
-                    else:
-                        _add_group(acc, w32, at + c * s[k.ROW], group, factor)
-        else:
-            away = s[k.WEIGHT_AT] + ((y - top) * s[k.KERNEL_W] - left) * padded
-            copy_shifted(rows, found, shift, s[k.SHIFT_AT] + i0, s[k.SHIFT_AT] + i1, away)
-            if graded:
-                for i in range(i1 - i0):
-                    values[found + i] = value[i0 + i]
-            found += i1 - i0
-    if found == 0 or s[k.GROUPED]:
-        return found
-    arena, factor = s[k.ARENA], s[k.FACTOR]
-    if graded:
-        if arena <= k.BYTES:
-            _add_values(acc, padded, w8, rows, values, found, factor)
-        elif arena == k.SHORTS:
-            _add_values(acc, padded, w16, rows, values, found, factor)
-        else:
-            _add_values(acc, padded, w32, rows, values, found, factor)
-        return found
-    stop = (found + 3) // 4 * 4
-    for i in range(found, found + 3):
-        rows[i] = 0  # a row of zeros
-    if arena == k.BYTES_IN_BYTES:
-        _add_8_8(acc, padded, w8, rows, stop, s[k.CHUNK], factor)
-    elif arena == k.BYTES:
-        _add_8_16(acc, padded, w8, rows, stop, s[k.CHUNK], factor)
-    elif arena == k.SHORTS:
-        _add_16_32(acc, padded, w16, rows, stop, s[k.CHUNK], factor)
-    else:
-        _add_32_32(acc, padded, w32, rows, stop, s[k.CHUNK], factor)
-    return found
-
-
-@helper
-def _neurons(lanes_left, block, fresh, acc, v, v_at, bias, threshold, c_at, keep):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    at, c = v_at + block, c_at + block
+def _neurons(lanes_left, block, fresh, acc, v, at, bias, threshold, c, keep):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     if fresh:
         if lanes_left >= 64:
             return update(64, 1, acc, block, v, at, bias, threshold, c, keep, V_MAX)
@@ -155,20 +36,25 @@ def _clear(values, start, count):  # type: ignore[no-untyped-def]  # pragma: no 
 
 
 @helper
-def step_position(p, position, x, found, fresh, acc, v, bias, threshold, live, chan, col):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def step_position(p, position, x, found, fresh, acc, v, bias, threshold, live, spent, chan, col):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """The neurons of one position; returns the number of events so far, or -1 where a potential left its range."""
     padded, block, alive = p[k.PADDED], 0, False
     outside = np.uint64(0)
     while block < padded:
         left = padded - block
-        at = p[k.V_AT] + position * padded
-        fired, out, nonzero = _neurons(left, block, fresh, acc, v, at, bias, threshold, p[k.CHANNEL_AT], p[k.KEEP])
+        at = p[k.V_AT] + position * padded + block
+        fired, out, nonzero = _neurons(left, block, fresh, acc, v, at, bias, threshold, p[k.CHANNEL_AT] + block, p[k.KEEP])
         outside |= out
         alive |= nonzero != np.uint64(0)
         while fired != np.uint64(0):
-            chan[p[k.EVENT_AT] + found], col[p[k.EVENT_AT] + found] = block + lowest_bit(fired), x
-            found += 1
+            c = block + lowest_bit(fired)
             fired = without_lowest(fired)
+            if p[k.ONCE]:
+                if spent[at - block + c]:
+                    continue
+                spent[at - block + c] = True
+            chan[p[k.EVENT_AT] + found], col[p[k.EVENT_AT] + found] = c, x
+            found += 1
         block += 64 if left >= 64 else 32 if left >= 32 else 16
     live[p[k.POSITION_AT] + position] = alive
     return found if outside == np.uint64(0) else -1
@@ -178,7 +64,7 @@ def step_position(p, position, x, found, fresh, acc, v, bias, threshold, live, c
 def step(program, state, fresh, held, ops):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """One step of all populations; the read-out's sums stay in acc. Returns FINISHED, or the population that left its range."""
     pops, syns, w8, w16, w32, bias, threshold = program
-    v, acc, static, chan, col, start, shift, rows, value, values, live = state
+    v, acc, static, chan, col, start, shift, rows, value, values, live, spent = state
     last = len(pops) - 1
     for row in range(1, len(pops)):
         p = pops[row]
@@ -191,18 +77,28 @@ def step(program, state, fresh, held, ops):  # type: ignore[no-untyped-def]  # p
             if not syns[j, k.GROUPED]:
                 shift_events(pops[syns[j, k.SOURCE]], syns[j], padded, chan, col, start, shift)
         found = 0
+        if fresh and p[k.ONCE]:
+            _clear(spent, p[k.V_AT], height * width * padded)
         for y in range(height):
             for x in range(width):
                 position = y * width + x
                 start[p[k.START_AT] + position] = found
-                added = 0
+                added, listed = 0, 0
                 if holds and not fresh:
                     at = p[k.STATIC_AT] + position * padded
                     copy_shifted(acc, 0, static, at, at + padded, 0)
                 for j in range(begin, p[k.FIRST] + p[k.COUNT]):
                     s = syns[j]
                     source = pops[s[k.SOURCE]]
-                    n = gather(y, x, padded, source, s, w8, w16, w32, acc, chan, start, shift, rows, value, values)
+                    if s[k.GROUPED]:
+                        n = add_groups(y, x, source, s, w8, w16, w32, acc, chan, start, value)
+                    else:
+                        listed = list_rows(y, x, padded, listed, source, s, chan, start, shift, rows, value, values)
+                        if s[k.MORE]:
+                            continue
+                        n, listed = listed, 0
+                        if n:
+                            add_list(n, padded, s, w8, w16, w32, acc, rows, values)
                     added += n
                     ops[k.SYNOPS] += n * s[k.GROUP_OUT]
                     if holds and fresh and j + 1 == p[k.FIRST] + p[k.FROM_INPUT]:
@@ -217,7 +113,7 @@ def step(program, state, fresh, held, ops):  # type: ignore[no-untyped-def]  # p
                         _clear(v, p[k.V_AT] + position * padded, padded)
                     continue
                 ops[k.UPDATES] += p[k.CHANNELS]
-                found = step_position(p, position, x, found, fresh, acc, v, bias, threshold, live, chan, col)
+                found = step_position(p, position, x, found, fresh, acc, v, bias, threshold, live, spent, chan, col)
                 if found < 0:
                     return row
         start[p[k.START_AT] + height * width] = found

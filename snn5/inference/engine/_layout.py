@@ -1,7 +1,7 @@
 """An IntegerNetwork as flat arrays and two tables, which is what the compiled loop reads.
 
-Weights lie as [in, ky, kx, out], so that one event's rows are contiguous in the output channels; a dense layer is a convolution whose kernel
-is as large as its source. What the weights of a bundle have in common is taken out; what is left is kept in as few bytes as hold it.
+Weights lie as [in, ky, kx, out], so that one event's rows are contiguous in the output channels; a dense layer is a convolution whose
+kernel is as large as its source. What the weights of a bundle have in common is taken out; what is left is kept in as few bytes as hold it.
 """
 
 import math
@@ -46,8 +46,10 @@ class Program:
     def state(self) -> tuple[NDArray[Any], ...]:
         """Memory of one worker; nothing in it need be cleared between samples."""
         size = self.sizes
-        words = [np.zeros(size[name], np.int32) for name in ("v", "acc", "static", "chan", "col", "start", "shift", "rows", "value", "values")]
-        return (*words, np.zeros(size["live"], np.bool_))
+        words = [
+            np.zeros(size[name], np.int32) for name in ("v", "acc", "static", "chan", "col", "start", "shift", "rows", "value", "values")
+        ]
+        return (*words, np.zeros(size["live"], np.bool_), np.zeros(size["v"], np.bool_))
 
 
 def lay_out(network: "IntegerNetwork") -> Program:
@@ -61,8 +63,9 @@ def lay_out(network: "IntegerNetwork") -> Program:
     pops = np.zeros((len(names), k.POPULATION), np.int64)
     arenas: list[list[NDArray[Any]]] = [[np.zeros(max(_padded(s[0]) for s in shapes), kind)] for kind in (np.int8, np.int16, np.int32)]
     rows: list[NDArray[np.int64]] = []
+    places: dict[tuple[Any, ...], NDArray[np.int64]] = {}
     at = dict.fromkeys(("v", "channel", "event", "start", "live", "record", "static", "shift"), 0)
-    biases, thresholds, limit, longest = [], [], MOST, 0
+    biases, thresholds, limit, longest, listed = [], [], MOST, 0, 0
     recorded = {}
     for row, (name, (channels, height, width)) in enumerate(zip(names, shapes, strict=True)):
         p, padded, size = pops[row], _padded(channels), height * width
@@ -83,10 +86,15 @@ def lay_out(network: "IntegerNetwork") -> Program:
             if one.source not in names[:row]:
                 raise UserError(f"{name}: its source {one.source!r} is no earlier population; known here: {', '.join(names[:row])}")
             source = names.index(one.source)
-            rows.append(_bundle(one, source, shapes[source], (channels, height, width), name, arenas))
+            rows.append(_bundle(one, source, shapes[source], (channels, height, width), name, arenas, places))
             rows[-1][k.SHIFT_AT] = at["shift"]
             at["shift"] += math.prod(shapes[source]) + SLACK
-            longest = max(longest, int(rows[-1][k.KERNEL_H] * rows[-1][k.KERNEL_W]) * shapes[source][0] + SLACK)
+            together = len(rows) > p[k.FIRST] + 1 and _alike(rows[-2], rows[-1])
+            if together:
+                rows[-2][k.MORE] = 1
+            field = int(rows[-1][k.KERNEL_H] * rows[-1][k.KERNEL_W]) * shapes[source][0]
+            listed = listed * together + field
+            longest = max(longest, listed + SLACK)
         at["channel"] += padded
         at["static"] += size * padded if p[k.FROM_INPUT] else 0
         biases.append(_pad(bias if is_readout else 64 * bias, 0))
@@ -96,6 +104,7 @@ def lay_out(network: "IntegerNetwork") -> Program:
         neurons = network.populations[row - 1]
         p[k.KEEP], p[k.QUIET] = 4096 - neurons.decay, _quiet(neurons, bias)
         thresholds.append(_pad(np.minimum(64 * np.asarray(neurons.threshold, np.int64), NEVER), NEVER))
+        p[k.ONCE] = neurons.once
         p[k.RECORD_AT], recorded[name] = at["record"], (at["record"], neurons.shape)
         at["v"] += size * padded
         at["live"] += size
@@ -150,8 +159,9 @@ def _bundle(
     shape: tuple[int, int, int],
     name: str,
     arenas: list[list[NDArray[Any]]],
+    places: dict[tuple[Any, ...], NDArray[np.int64]],
 ) -> NDArray[np.int64]:
-    """One row of the table; its weights go to the end of an arena."""
+    """One row of the table; its weights go to the end of an arena, unless they lie there already (`places`)."""
     w = np.asarray(one.weight, np.int64)
     stride, padding, groups = one.stride, one.padding, one.groups
     if one.kind == "dense":
@@ -159,7 +169,15 @@ def _bundle(
     kh, kw = w.shape[2:]
     made = (w.shape[0], *((n + 2 * padding - size) // stride + 1 for n, size in zip(source_shape[1:], (kh, kw), strict=True)))
     if made != shape or w.shape[1] * groups != source_shape[0]:
-        raise UserError(f"{name}: weights {list(one.weight.shape)} on {one.source} {list(source_shape)} give {list(made)}; need {list(shape)}")
+        raise UserError(
+            f"{name}: weights {list(one.weight.shape)} on {one.source} {list(source_shape)} give {list(made)}; need {list(shape)}"
+        )
+    row = np.zeros(k.SYNAPSES, np.int64)
+    same = (id(one.weight), source_shape, shape[0], groups, kh, kw)
+    if same in places:
+        row[:] = places[same]
+        row[[k.SOURCE, k.STRIDE, k.PADDING]] = source, stride, padding
+        return row
     factor = int(np.gcd.reduce(np.abs(w), axis=None)) or 1
     w //= factor
     group_in, group_out = w.shape[1], w.shape[0] // groups
@@ -172,9 +190,15 @@ def _bundle(
     arena = k.BYTES if groups > 1 and arena == k.BYTES_IN_BYTES else arena
     held = (127, 32767, MOST, MOST)[arena]
     parts = arenas[max(arena - 1, 0)]
-    row = np.zeros(k.SYNAPSES, np.int64)
     row[[k.SOURCE, k.GROUPED, k.KERNEL_H, k.KERNEL_W, k.STRIDE, k.PADDING]] = source, groups > 1, kh, kw, stride, padding
     row[[k.WEIGHT_AT, k.ARENA, k.CHUNK, k.FACTOR]] = sum(map(len, parts)), arena, held // largest // 4 * 4, factor
     row[[k.GROUP_IN, k.GROUP_OUT, k.ROW]] = group_in, group_out, kh * kw * w.shape[3]
     parts.append(w.astype(parts[0].dtype).ravel())
+    places[same] = row.copy()
     return row
+
+
+def _alike(a: NDArray[np.int64], b: NDArray[np.int64]) -> bool:
+    """Whether the rows of two bundles may be added together: the same weights, none from the input, whose numbers are no spikes."""
+    columns = [k.WEIGHT_AT, k.ARENA, k.KERNEL_H, k.KERNEL_W]
+    return bool((a[columns] == b[columns]).all()) and not a[k.GROUPED] and 0 not in (a[k.SOURCE], b[k.SOURCE])

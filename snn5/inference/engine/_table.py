@@ -1,4 +1,4 @@
-"""Columns of the two tables that tell the compiled loop what the network is: whole numbers only, one row a population or bundle of synapses.
+"""Columns of the two tables that tell the compiled loop what the network is: whole numbers, one row a population or bundle of synapses.
 
 Row 0 of the populations is the input, the last one the read-out. `*_AT`: where its part begins in the flat array of that name.
 """
@@ -20,8 +20,9 @@ Row 0 of the populations is the input, the last one the read-out. `*_AT`: where 
     RECORD_AT,
     STATIC_AT,
     QUIET,  # 1: nothing happens without input and potential; 2: without input; 0: a bias is at work
+    ONCE,  # 1: each neuron fires at most once
     POPULATION,
-) = range(17)
+) = range(18)
 
 (
     SOURCE,  # row of the populations
@@ -38,8 +39,9 @@ Row 0 of the populations is the input, the last one the read-out. `*_AT`: where 
     GROUP_OUT,
     ROW,  # weights from one input channel to the next
     SHIFT_AT,
+    MORE,  # 1: the next bundle has the same weights; their rows are added together
     SYNAPSES,
-) = range(15)
+) = range(16)
 
 BYTES_IN_BYTES, BYTES, SHORTS, WORDS = range(4)  # int8 summed in int8, int8 in int16, int16 in int32, int32 in int32
 FINISHED = 0  # else the row of the population whose potential left 24 bits

@@ -1,4 +1,4 @@
-"""Whole vectors of channels at once, written as LLVM vectors: the compiler then keeps the sums of a position in registers, whatever the CPU.
+"""Whole vectors of channels at once, written as LLVM vectors: the compiler keeps the sums of a position in registers, whatever the CPU.
 
 A numba loop over a slice would load and store the sums again for every event. `lanes` is a literal, 16, 32 or 64; an array is given with
 the index at which the vectors begin. Numbers wrap as in C; the caller sees to it that they never do.
