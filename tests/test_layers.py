@@ -34,6 +34,7 @@ LAYERS: list[set[str]] = [
         "_progress",
         "_processes",
         "_guard",
+        "_lazy",
     },
     {"neurons", "coding"},
     {"models", "datasets"},

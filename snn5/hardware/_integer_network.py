@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from snn5.errors import UserError
@@ -53,6 +51,9 @@ class Synapses:
 
     def current(self, s_NCHW: Int) -> Int:
         """Sum of weight x spike for every neuron, [N, C_out, H_out, W_out] or [N, K]; exact: no sum leaves a float's whole numbers."""
+        import torch  # here, since a network that only goes to the event engine needs none
+        import torch.nn.functional as F
+
         largest = int(np.abs(self.weight).reshape(len(self.weight), -1).sum(1, dtype=np.int64).max(initial=0)) * int(s_NCHW.max(initial=1))
         exact = torch.float32 if largest < 2**24 else torch.float64
         s, w = torch.from_numpy(s_NCHW).to(exact), torch.from_numpy(self.weight).to(exact)

@@ -1,0 +1,48 @@
+"""Columns of the two tables that tell the compiled loop what the network is: whole numbers, one row a population or bundle of synapses.
+
+Row 0 of the populations is the input, the last one the read-out. `*_AT`: where its part begins in the flat array of that name.
+"""
+
+(
+    CHANNELS,
+    PADDED,  # channels, a multiple of 16
+    HEIGHT,
+    WIDTH,
+    KEEP,  # 4096 - decay
+    FIRST,  # its first bundle of synapses; those from the input come first
+    COUNT,
+    FROM_INPUT,  # how many come from the input
+    V_AT,
+    CHANNEL_AT,  # bias, threshold
+    EVENT_AT,
+    START_AT,
+    POSITION_AT,
+    RECORD_AT,
+    STATIC_AT,
+    QUIET,  # 1: nothing happens without input and potential; 2: without input; 0: a bias is at work
+    ONCE,  # 1: each neuron fires at most once
+    POPULATION,
+) = range(18)
+
+(
+    SOURCE,  # row of the populations
+    GROUPED,  # 1: an event adds to the channels of its own group only
+    KERNEL_H,
+    KERNEL_W,
+    STRIDE,
+    PADDING,
+    WEIGHT_AT,
+    ARENA,  # which flat array of weights: ONES_8, ONES_16 ...
+    CHUNK,  # so many rows can be added without leaving the sum's bits
+    FACTOR,  # what all weights have in common, taken out
+    GROUP_IN,  # channels of a group
+    GROUP_OUT,
+    ROW,  # weights from one input channel to the next
+    SHIFT_AT,
+    MORE,  # 1: the next bundle has the same weights; their rows are added together
+    SYNAPSES,
+) = range(16)
+
+BYTES_IN_BYTES, BYTES, SHORTS, WORDS = range(4)  # int8 summed in int8, int8 in int16, int16 in int32, int32 in int32
+FINISHED = 0  # else the row of the population whose potential left 24 bits
+SYNOPS, UPDATES, SPIKES = range(3)  # what is counted

@@ -1,0 +1,196 @@
+"""Whole vectors of channels at once, written as LLVM vectors: the compiler keeps the sums of a position in registers, whatever the CPU.
+
+A numba loop over a slice would load and store the sums again for every event. `lanes` is a literal, 16, 32 or 64; an array is given with
+the index at which the vectors begin. Numbers wrap as in C; the caller sees to it that they never do.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+I32, I64 = ir.IntType(32), ir.IntType(64)
+FULL = 4095  # of the fraction of a decay
+
+
+def _vector(bits: int, lanes: int) -> Any:
+    return ir.VectorType(ir.IntType(bits), lanes)
+
+
+def _all(bits: int, lanes: int, value: int) -> Any:
+    return ir.Constant(_vector(bits, lanes), [value] * lanes)
+
+
+def _data(context: Any, builder: Any, array_type: Any, array: Any) -> Any:
+    return context.make_array(array_type)(context, builder, array).data
+
+
+def _at(builder: Any, data: Any, index: Any, kind: Any) -> Any:
+    """The address of data[index], as one of `kind`."""
+    return builder.bitcast(builder.gep(data, [index]), kind.as_pointer())
+
+
+def _load(builder: Any, data: Any, index: Any, bits: int, lanes: int) -> Any:
+    return builder.load(_at(builder, data, index, _vector(bits, lanes)), align=bits // 8)
+
+
+def _store(builder: Any, value: Any, data: Any, index: Any) -> None:
+    builder.store(value, _at(builder, data, index, value.type), align=4)
+
+
+def _splat(builder: Any, value: Any, lanes: int) -> Any:
+    """A scalar in every lane."""
+    kind = ir.VectorType(value.type, lanes)
+    one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(I32, 0))
+    return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), ir.Constant(_vector(32, lanes), [0] * lanes))
+
+
+def _widen(builder: Any, value: Any, bits: int, lanes: int) -> Any:
+    return value if value.type.element.width == bits else builder.sext(value, _vector(bits, lanes))
+
+
+def _loop(builder: Any, start: Any, stop: Any, stride: int, carried: Any, body: Callable[[Any, Any], Any]) -> Any:
+    """for i in range(start, stop, stride): carried = body(i, carried). `carried` stays in registers."""
+    before = builder.block
+    head, inside, after = (builder.append_basic_block(name) for name in ("head", "inside", "after"))
+    builder.branch(head)
+    builder.position_at_end(head)
+    index, value = builder.phi(I64), builder.phi(carried.type)
+    index.add_incoming(start, before)
+    value.add_incoming(carried, before)
+    builder.cbranch(builder.icmp_signed("<", index, stop), inside, after)
+    builder.position_at_end(inside)
+    following = body(index, value)
+    index.add_incoming(builder.add(index, ir.Constant(I64, stride)), builder.block)
+    value.add_incoming(following, builder.block)
+    builder.branch(head)
+    builder.position_at_end(after)
+    return value
+
+
+@intrinsic(prefer_literal=True)
+def add_rows(_context, lanes, bits, acc, acc_at, weights, block, rows, start, stop, factor):  # type: ignore[no-untyped-def]
+    """acc[acc_at:] += factor * sum_i weights[rows[i] + block:], start <= i < stop, summed in `bits` bits; stop - start a multiple of 4."""
+    n, wide = lanes.literal_value, bits.literal_value
+
+    def make(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _, _, acc_v, acc_i, w_v, block_v, rows_v, start_v, stop_v, factor_v = args
+        acc_p, w_p, rows_p = (_data(context, builder, t, v) for t, v in ((acc, acc_v), (weights, w_v), (rows, rows_v)))
+
+        def body(i: Any, total: Any) -> Any:
+            for j in range(4):
+                row = builder.load(builder.gep(rows_p, [builder.add(i, ir.Constant(I64, j))]))
+                where = builder.add(builder.sext(row, I64), block_v)
+                total = builder.add(total, _widen(builder, _load(builder, w_p, where, weights.dtype.bitwidth, n), wide, n))
+            return total
+
+        total = _widen(builder, _loop(builder, start_v, stop_v, 4, _all(wide, n, 0), body), 32, n)
+        total = builder.mul(total, _splat(builder, builder.trunc(factor_v, I32), n))
+        _store(builder, builder.add(_load(builder, acc_p, acc_i, 32, n), total), acc_p, acc_i)
+        return context.get_dummy_value()
+
+    return types.none(lanes, bits, acc, types.int64, weights, types.int64, rows, types.int64, types.int64, types.int64), make
+
+
+@intrinsic(prefer_literal=True)
+def add_graded(_context, lanes, acc, acc_at, weights, block, rows, values, stop, factor):  # type: ignore[no-untyped-def]
+    """acc[acc_at:] += factor * sum_i values[i] * weights[rows[i] + block:], 0 <= i < stop, in 32 bits."""
+    n = lanes.literal_value
+
+    def make(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _, acc_v, acc_i, w_v, block_v, rows_v, values_v, stop_v, factor_v = args
+        pairs = ((acc, acc_v), (weights, w_v), (rows, rows_v), (values, values_v))
+        acc_p, w_p, rows_p, values_p = (_data(context, builder, t, v) for t, v in pairs)
+
+        def body(i: Any, total: Any) -> Any:
+            where = builder.add(builder.sext(builder.load(builder.gep(rows_p, [i])), I64), block_v)
+            weight = _widen(builder, _load(builder, w_p, where, weights.dtype.bitwidth, n), 32, n)
+            value = builder.mul(builder.load(builder.gep(values_p, [i])), builder.trunc(factor_v, I32))
+            return builder.add(total, builder.mul(weight, _splat(builder, value, n)))
+
+        total = _loop(builder, ir.Constant(I64, 0), stop_v, 1, _load(builder, acc_p, acc_i, 32, n), body)
+        _store(builder, total, acc_p, acc_i)
+        return context.get_dummy_value()
+
+    return types.none(lanes, acc, types.int64, weights, types.int64, rows, values, types.int64, types.int64), make
+
+
+@intrinsic(prefer_literal=True)
+def copy_shifted(_context, target, target_at, source, start, stop, shift):  # type: ignore[no-untyped-def]
+    """target[target_at + i] = source[start + i] + shift, in vectors of 16: up to 15 entries behind the end are written, too."""
+
+    def make(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        target_v, at_v, source_v, start_v, stop_v, shift_v = args
+        target_p, source_p = _data(context, builder, target, target_v), _data(context, builder, source, source_v)
+        shifts = _splat(builder, builder.trunc(shift_v, I32), 16)
+        away = builder.sub(at_v, start_v)
+
+        def body(i: Any, nothing: Any) -> Any:
+            _store(builder, builder.add(_load(builder, source_p, i, 32, 16), shifts), target_p, builder.add(i, away))
+            return nothing
+
+        _loop(builder, start_v, stop_v, 16, ir.Constant(I32, 0), body)
+        return context.get_dummy_value()
+
+    return types.none(target, types.int64, source, types.int64, types.int64, types.int64), make
+
+
+@intrinsic(prefer_literal=True)
+def update(_context, lanes, fresh, acc, acc_at, v, v_at, bias, threshold, c_at, keep, limit):  # type: ignore[no-untyped-def]
+    """One step of a vector of neurons, as `loihi_step`; the sums go to 0. Returns three bit masks: fired, left the range, V is not 0.
+
+        V <- rtz(V keep / 4096) + 64 acc + bias      fires where V > threshold, and is 0 then
+
+    `fresh`: V was 0 and is not read. |V| <= limit < 2^24 and keep <= 4096, so that V = h 4096 + l makes (h keep) + (l keep >> 12)
+    exact in 32 bits.
+    """
+    n = lanes.literal_value
+
+    def make(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _, _, acc_v, acc_i, v_v, v_i, bias_v, threshold_v, c_i, keep_v, limit_v = args
+        pairs = ((acc, acc_v), (v, v_v), (bias, bias_v), (threshold, threshold_v))
+        acc_p, v_p, bias_p, threshold_p = (_data(context, builder, t, value) for t, value in pairs)
+        zero = _all(32, n, 0)
+        new = builder.add(builder.shl(_load(builder, acc_p, acc_i, 32, n), _all(32, n, 6)), _load(builder, bias_p, c_i, 32, n))
+        _store(builder, zero, acc_p, acc_i)
+        if not fresh.literal_value:
+            old, factor = _load(builder, v_p, v_i, 32, n), _splat(builder, builder.trunc(keep_v, I32), n)
+            sign = builder.ashr(old, _all(32, n, 31))
+            size = builder.sub(builder.xor(old, sign), sign)
+            high = builder.mul(builder.lshr(size, _all(32, n, 12)), factor)
+            low = builder.lshr(builder.mul(builder.and_(size, _all(32, n, FULL)), factor), _all(32, n, 12))
+            new = builder.add(new, builder.sub(builder.xor(builder.add(high, low), sign), sign))
+        fired = builder.icmp_signed(">", new, _load(builder, threshold_p, c_i, 32, n))
+        limits = _splat(builder, builder.trunc(limit_v, I32), n)
+        outside = builder.icmp_unsigned(">", builder.add(new, limits), builder.add(limits, limits))
+        new = builder.select(fired, zero, new)
+        _store(builder, new, v_p, v_i)
+        masks = (fired, outside, builder.icmp_signed("!=", new, zero))
+        bits = [builder.bitcast(mask, ir.IntType(n)) for mask in masks]
+        return context.make_tuple(builder, signature.return_type, [b if n == 64 else builder.zext(b, I64) for b in bits])
+
+    arguments = (lanes, fresh, acc, types.int64, v, types.int64, bias, threshold, types.int64, types.int64, types.int64)
+    return types.UniTuple(types.uint64, 3)(*arguments), make
+
+
+@intrinsic(prefer_literal=True)
+def lowest_bit(_context, mask):  # type: ignore[no-untyped-def]
+    """Index of the lowest bit that is 1; the mask is not 0."""
+
+    def make(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], cgutils.true_bit)
+
+    return types.int64(types.uint64), make
+
+
+@intrinsic(prefer_literal=True)
+def without_lowest(_context, mask):  # type: ignore[no-untyped-def]
+    """The mask with its lowest 1 taken out."""
+
+    def make(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.and_(args[0], builder.sub(args[0], ir.Constant(I64, 1)))
+
+    return types.uint64(types.uint64), make
