@@ -1,8 +1,8 @@
 """Other hardware (P5.2, P5.3)."""
 
-from snn5.hardware._lava_import import lava_importable as lava_importable
 from snn5.hardware._integer_network import IntegerNetwork as IntegerNetwork
 from snn5.hardware._integer_network import Population as Population
 from snn5.hardware._integer_network import Readout as Readout
 from snn5.hardware._integer_network import Synapses as Synapses
 from snn5.hardware._integer_network import Trace as Trace
+from snn5.hardware._lava_import import lava_importable as lava_importable
