@@ -6,3 +6,5 @@ from snn5.hardware._integer_network import Readout as Readout
 from snn5.hardware._integer_network import Synapses as Synapses
 from snn5.hardware._integer_network import Trace as Trace
 from snn5.hardware._lava_import import lava_importable as lava_importable
+from snn5.hardware._to_integer import port as port
+from snn5.hardware._to_integer import to_integer as to_integer

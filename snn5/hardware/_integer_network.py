@@ -66,6 +66,7 @@ class Population:
         name: the module's name in the model. shape: (C, H, W), or (K, 1, 1) behind dense synapses.
         synapses: their currents add. bias: per channel and step, in weight steps, [C].
         threshold: per channel, in weight steps, [C], >= 0; fires above it. decay: d, 0 to 4096.
+        once: a neuron fires at most once between two samples (time to first spike): after its spike S stays 0.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Population:
     bias: Int
     threshold: Int
     decay: int
+    once: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.decay <= ONE:
@@ -109,6 +111,7 @@ class IntegerNetwork:
     Attributes:
         input_shape: (C, H, W) of the whole numbers that go in. time_steps: T; an input of one step is shown T times.
         cutoff: gap of the summed logits that stops after step t, in whole-number logits, one per step; None: run all T steps.
+        exact: every population's weights are whole factors of a quantised model's levels; False: some were rounded.
     """
 
     populations: tuple[Population, ...]
@@ -116,6 +119,7 @@ class IntegerNetwork:
     input_shape: tuple[int, int, int]
     time_steps: int
     cutoff: tuple[int, ...] | None = None
+    exact: bool = False
 
     def run(self, x_TNCHW: Int, *, step: "Step | None" = None) -> Trace:
         """The exact reference. `step`: another neuron, for comparison.
@@ -131,6 +135,7 @@ class IntegerNetwork:
         n, advance = x_TNCHW.shape[1], step or loihi_step
         v = {p.name: np.zeros((n, *p.shape), np.int64) for p in self.populations}
         spikes: dict[str, list[NDArray[np.uint8]]] = {p.name: [] for p in self.populations}
+        waiting = {p.name: np.ones((n, *p.shape), np.int64) for p in self.populations if p.once}
         peak, logits = {p.name: 0 for p in self.populations}, []
         for t in range(self.time_steps):
             out: dict[str, Int] = {INPUT: x_TNCHW[t % len(x_TNCHW)]}
@@ -138,6 +143,9 @@ class IntegerNetwork:
                 current = _sum(p.synapses, out, p.bias, p.shape)
                 peak[p.name] = max(peak[p.name], int(np.abs(current).max(initial=0)))
                 v[p.name], out[p.name] = advance(v[p.name], current, p)
+                if p.once:
+                    out[p.name] = out[p.name] * waiting[p.name]
+                    waiting[p.name] = waiting[p.name] - out[p.name]
                 spikes[p.name].append(out[p.name].astype(np.uint8))
             k = len(self.readout.bias)
             logits.append(_sum(self.readout.synapses, out, self.readout.bias, (k, 1, 1)).reshape(n, k))

@@ -168,8 +168,8 @@ def default_refractory(cell: Cell) -> Cell:
 
 
 def guessed_sum(cell: Cell) -> Cell:
-    """What sources that rest most of the time would send: a fifth."""
-    return replace(cell, expected=(cell.expected[0] * 0.2, cell.expected[1] * 0.2))
+    """Two weights' worth, as of sources that rest most of the time."""
+    return replace(cell, expected=(63.0, 63.0))
 
 
 @pytest.mark.parametrize("mistake", [wrong_tau, default_refractory, guessed_sum])
