@@ -72,8 +72,8 @@ def time_constant_ms(decay: int) -> float:
     return -1 / math.log((ONE - decay) / ONE)
 
 
-def fit_cell(population: Population, *, peak: int, exc: int, inh: int) -> Cell:
-    """The cell of a population whose |A + b|, excitatory and inhibitory sums (in weight steps) stay below the given ones."""
+def fit_cell(population: Population, *, peak: int, exc: int, inh: int, steps: int) -> Cell:
+    """The cell of a population whose |A + b|, excitatory and inhibitory sums (in weight steps) stay below the given ones; T = steps."""
     tau_m = time_constant_ms(population.decay)
     cm = tau_m * -math.expm1(-1 / tau_m)
     largest = max(peak, 1, int(population.threshold.max(initial=0)))
@@ -86,6 +86,7 @@ def fit_cell(population: Population, *, peak: int, exc: int, inh: int) -> Cell:
         i_offset=np.asarray(population.bias * unit, np.float64),
         unit=unit,
         expected=(exc * unit * HEADROOM, inh * unit * HEADROOM),
+        tau_refrac=float(steps) if population.once else 0.0,
     )
 
 
@@ -99,7 +100,7 @@ def calibrate(network: IntegerNetwork, x_TNCHW: Int) -> dict[str, Cell]:
     for p in (*network.populations, out):
         exc, inh = (_largest_sum(p, spikes, network.time_steps, excitatory=kind) for kind in (True, False))
         peak = trace.peak.get(p.name, int(np.abs(trace.logits_TNK).max(initial=0)))
-        cells[p.name] = fit_cell(p, peak=peak, exc=exc, inh=inh)
+        cells[p.name] = fit_cell(p, peak=peak, exc=exc, inh=inh, steps=network.time_steps)
     cells[READOUT] = replace(cells[READOUT], v_thresh=np.full(len(out.bias), NEVER))
     return cells
 

@@ -7,12 +7,14 @@ NEST's `iaf_psc_delta` with t_ref = 0 does in each step, for a potential V in we
 Against the reference: V_th is the next float above theta (the reference is strict), tau_m gives the decay (4096 - d) / 4096, and nothing
 is rounded (`exact_step`), where the reference rounds to 1/64 of a weight step, towards zero.
 A synapse takes at least one step, so a population of level l (`levels`) spikes l steps late and shortcuts get longer delays. Samples follow
-one another: T steps of input, a step that pulls every potential down to V_min, and one that adds what takes it to 0 exactly.
+one another: T steps of input, a step that pulls every potential down to V_min, and one that adds what takes it to 0 exactly. Neurons that
+fire once are refractory for the rest of a sample (T - 1 steps), and all samples then rest for as long before they are cleared.
 Source: Gewaltig & Diesmann, NEST, Scholarpedia 2(4), 2007; `iaf_psc_delta` of NEST 3.10.
 """
 
 import math
 import os
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,23 @@ from snn5.hardware.spinnaker._connections import READOUT, expand, levels, shapes
 BOTTOM = 2.0**18  # below any potential of the reference, which has 24 bits of 1/64
 CLEAR = 2  # steps after each sample
 FIRST = 1  # time of the first input
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calendar:
+    """When the samples begin: each takes `steps` of input, `rest` for those that fired to hear again, and CLEAR."""
+
+    samples: int
+    steps: int
+    rest: int
+
+    @property
+    def period(self) -> int:
+        return self.steps + self.rest + CLEAR
+
+    @property
+    def starts(self) -> Int:
+        return FIRST + np.arange(self.samples) * self.period
 
 
 def time_constant(decay: int) -> float:
@@ -65,26 +84,27 @@ def run_nest(network: IntegerNetwork, x_TNCHW: Int) -> Trace:
         )
     nest.ResetKernel()
     nest.resolution, nest.local_num_threads = 1.0, 1
-    samples, lag, size = x.shape[1], levels(network), shapes(network)
-    nodes = {INPUT: _generators(nest, x)}
+    lag, size, steps = levels(network), shapes(network), network.time_steps
+    calendar = Calendar(samples=x.shape[1], steps=steps, rest=steps if any(p.once for p in network.populations) else 0)
+    nodes = {INPUT: _generators(nest, x, calendar)}
     for p in network.populations:
-        nodes[p.name] = nest.Create("iaf_psc_delta", math.prod(p.shape), params=_parameters(p))
+        nodes[p.name] = nest.Create("iaf_psc_delta", math.prod(p.shape), params=_parameters(p, steps))
         _per_channel(nest, nodes[p.name], "V_th", _threshold(p.threshold), p.shape)
     classes = len(network.readout.bias)  # V = A + b of one step: a gate that never fires
     nodes[READOUT] = nest.Create("iaf_psc_delta", classes, params=_neuron(tau_m=time_constant(ONE)))
-    parts = [(p.name, p.synapses, p.bias, _kept(p)) for p in network.populations]
+    parts = [(p.name, p.synapses, p.bias, math.exp(-1 / _parameters(p, steps)["tau_m"])) for p in network.populations]
     for name, synapses, bias, kept in [*parts, (READOUT, network.readout.synapses, network.readout.bias, 0.0)]:
         for one in synapses:
             listed = expand(one, size[one.source], size[name])
             delay = np.full(len(listed.pre), _delay(lag[one.source], lag[name]))
             _connect(nest, nodes[one.source], nodes[name], listed.pre, listed.post, listed.weight, delay)
-        _clocks(nest, nodes[name], np.repeat(bias, math.prod(size[name][1:])), kept, lag[name], samples, network.time_steps)
+        _clocks(nest, nodes[name], np.repeat(bias, math.prod(size[name][1:])), kept, lag[name], calendar)
     spikes, potentials = nest.Create("spike_recorder"), nest.Create("multimeter", params={"record_from": ["V_m"]})
     for p in network.populations:
         nest.Connect(nodes[p.name], spikes)
     nest.Connect(potentials, nodes[READOUT])
-    nest.Simulate(float(FIRST + samples * (network.time_steps + CLEAR) + lag[READOUT] + 1))
-    return _trace(network, samples, lag, nodes, spikes.events, potentials.events)
+    nest.Simulate(float(FIRST + calendar.samples * calendar.period + lag[READOUT] + 1))
+    return _trace(network, calendar, lag, nodes, spikes.events, potentials.events)
 
 
 def _import_nest() -> Any:
@@ -97,22 +117,13 @@ def _import_nest() -> Any:
     return nest
 
 
-def _neuron(*, tau_m: float) -> dict[str, float]:
-    return {
-        "tau_m": tau_m,
-        "C_m": 1.0,
-        "E_L": 0.0,
-        "V_reset": 0.0,
-        "V_m": 0.0,
-        "I_e": 0.0,
-        "t_ref": 0.0,
-        "V_th": math.inf,
-        "V_min": -BOTTOM,
-    }
+def _neuron(*, tau_m: float, t_ref: float = 0.0) -> dict[str, float]:
+    at_zero = {"E_L": 0.0, "V_reset": 0.0, "V_m": 0.0, "I_e": 0.0}
+    return {**at_zero, "tau_m": tau_m, "C_m": 1.0, "t_ref": t_ref, "V_th": math.inf, "V_min": -BOTTOM}
 
 
-def _parameters(population: Population) -> dict[str, float]:
-    return _neuron(tau_m=time_constant(population.decay))
+def _parameters(population: Population, steps: int) -> dict[str, float]:
+    return _neuron(tau_m=time_constant(population.decay), t_ref=steps - 1.0 if population.once else 0.0)
 
 
 def _threshold(theta: Int) -> NDArray[np.float64]:
@@ -124,11 +135,6 @@ def _delay(source: int, target: int) -> float:
     return float(target - source)
 
 
-def _kept(population: Population) -> float:
-    """What of a potential is left after a step."""
-    return math.exp(-1 / _parameters(population)["tau_m"])
-
-
 def _per_channel(nest: Any, nodes: Any, key: str, values: NDArray[np.float64], shape: tuple[int, int, int]) -> None:
     if len(set(values.tolist())) == 1:
         nodes.set({key: float(values[0])})
@@ -136,11 +142,11 @@ def _per_channel(nest: Any, nodes: Any, key: str, values: NDArray[np.float64], s
         nodes.set({key: np.repeat(values, shape[1] * shape[2]).tolist()})
 
 
-def _generators(nest: Any, x: Int) -> Any:
+def _generators(nest: Any, x: Int, calendar: Calendar) -> Any:
     """One per input: a spike at each step where its value is not 0, as heavy as the value."""
     steps, samples = x.shape[:2]
     flat = x.reshape(steps, samples, -1)
-    start = FIRST + np.arange(samples)[None] * (steps + CLEAR) + np.arange(steps)[:, None]
+    start = calendar.starts[None] + np.arange(steps)[:, None]
     nodes = nest.Create("spike_generator", flat.shape[2])
     listed = []
     for values in np.moveaxis(flat, 2, 0):
@@ -151,11 +157,11 @@ def _generators(nest: Any, x: Int) -> Any:
     return nodes
 
 
-def _clocks(nest: Any, nodes: Any, bias: Int, kept: float, lag: int, samples: int, steps: int) -> None:
+def _clocks(nest: Any, nodes: Any, bias: Int, kept: float, lag: int, calendar: Calendar) -> None:
     """The bias of every step of a sample, and the two steps that clear the potential: down to V_min, and up by what is left of that."""
-    start = FIRST + np.arange(samples) * (steps + CLEAR)
+    start, last = calendar.starts, calendar.starts + calendar.period - 1
     # Not I_e: NEST scales a current by 1 - exp(-1 / tau_m), which is 0 in float64 for a neuron that forgets nothing.
-    beats = (start[:, None] + np.arange(steps)).ravel(), start + steps, start + steps + 1
+    beats = (start[:, None] + np.arange(calendar.steps)).ravel(), last - 1, last
     everyone, own = np.arange(len(bias)), np.flatnonzero(bias)
     weights = bias[own].astype(float), np.full(len(bias), -4 * BOTTOM), np.full(len(bias), kept * BOTTOM)
     for times, post, weight in zip(beats, (own, everyone, everyone), weights, strict=True):
@@ -169,8 +175,8 @@ def _connect(nest: Any, source: Any, target: Any, pre: Int, post: Int, weight: A
         nest.Connect(pre + source[0].global_id, post + target[0].global_id, "one_to_one", spec)
 
 
-def _trace(network: IntegerNetwork, samples: int, lag: dict[str, int], nodes: Any, spikes: Any, potentials: Any) -> Trace:
-    period, steps = network.time_steps + CLEAR, network.time_steps
+def _trace(network: IntegerNetwork, calendar: Calendar, lag: dict[str, int], nodes: Any, spikes: Any, potentials: Any) -> Trace:
+    period, steps, samples = calendar.period, calendar.steps, calendar.samples
     sender, time = np.asarray(spikes["senders"]), np.rint(spikes["times"]).astype(np.int64)
     found = {}
     for p in network.populations:

@@ -181,6 +181,15 @@ def test_a_mistake_costs_more_than_that(mistake: object) -> None:
     assert max(float((found.trace.spikes[p] != s).mean()) for p, s in expected.spikes.items()) > 0.005
 
 
+def test_neurons_that_fire_once() -> None:
+    network = dense()
+    network = replace(network, populations=tuple(replace(p, once=True) for p in network.populations))
+    x = sample(network, seed=3)
+    expected, found = network.run(x), emulate(network, x, calibrate(network, x))
+    assert all(np.array_equal(found.trace.spikes[p], s) for p, s in expected.spikes.items())
+    assert expected.spikes["deep"].sum(0).max() == 1
+
+
 def test_an_analog_input_comes_as_currents() -> None:
     network = residual()
     x = sample(network, seed=3)[:1] * 5 - 2

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,19 @@ def test_counts_and_signs_of_an_input() -> None:
     assert differences(network, x) == 0
 
 
+def test_neurons_that_fire_once() -> None:
+    """Time to first spike: refractory until the sample ends, and ready for the next."""
+    network = residual()
+    network = replace(network, populations=(replace(network.populations[0], once=True), *network.populations[1:-1], once(network)))
+    x = sample(network)
+    assert network.run(x).spikes["block.1"].sum(0).max() == 1 and network.run(x).spikes["block.0"].sum(0).max() > 1
+    assert differences(network, x) == 0
+
+
+def once(network: IntegerNetwork) -> Population:
+    return replace(network.populations[-1], once=True)
+
+
 def test_samples_do_not_know_of_each_other() -> None:
     """The clearing between them: the last sample alone spikes as it does behind the others."""
     network = residual()
@@ -68,12 +82,12 @@ def test_samples_do_not_know_of_each_other() -> None:
 # --- what must fail
 
 
-def wrong_tau(population: Population) -> dict[str, float]:
+def wrong_tau(population: Population, steps: int) -> dict[str, float]:
     """tau_m = tau: a decay of exp(-1 / 2) = 0.61 where 0.5 is meant."""
     return {**_nest._neuron(tau_m=ONE / max(population.decay, 1))}
 
 
-def refractory(population: Population) -> dict[str, float]:
+def refractory(population: Population, steps: int) -> dict[str, float]:
     """PyNN's default tau_refrac of 0.1 ms, which is one whole step here."""
     return {**_nest._neuron(tau_m=time_constant(population.decay)), "t_ref": 1.0}
 
