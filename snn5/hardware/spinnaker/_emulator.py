@@ -9,15 +9,16 @@ Source: sPyNNaker's neural_modelling, `neuron_model_lif_impl.h`, `synapses.c`; H
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snn5.errors import UserError
 from snn5.hardware._integer_network import INPUT, Int, IntegerNetwork, Population, Synapses, Trace
-from snn5.hardware.spinnaker._cells import ACCUM, Cell, readout_population, signed
+from snn5.hardware.spinnaker._cells import Cell, magnitude, readout_population, signed
 from snn5.hardware.spinnaker._connections import READOUT
+from snn5.hardware.spinnaker._fixed import ACCUM, accum, membrane
 
 FULL = 65535  # of a ring buffer
 LARGEST = 2**31 - 1  # of an accum, in 2^-15
@@ -37,54 +38,38 @@ class Emulated:
     overflow: dict[str, int]
 
 
-def accum(value: float | NDArray[np.float64]) -> Int:
-    """The nearest s16.15, as a whole number of 2^-15."""
-    return np.asarray(np.rint(np.asarray(value, np.float64) * ACCUM), np.int64)
+def ring_buffer(synapses: tuple[Synapses, ...], bias: Int, spikes: dict[str, Int], shape: tuple[int, ...], scale: float) -> tuple[Int, int]:
+    """The sum of a step, in the buffer's own unit, and how many buffers were full.
 
-
-def times(a: Int, b: Int) -> Int:
-    """Product of two accums, rounded to the nearest."""
-    return np.asarray((a * b + (ACCUM >> 1)) >> 15, np.int64)
-
-
-def divide(a: Int, b: Int) -> Int:
-    """Quotient of two accums, rounded down, as the compiler's division does it for positive ones."""
-    return np.asarray((a << 15) // b, np.int64)
-
-
-def membrane(v: Int, current: Int, tau_m: float, cm: float) -> Int:
-    """V[t-1], I[t] -> V[t] before the threshold."""
-    r = divide(accum(tau_m), accum(cm))
-    kept = accum(math.exp(-float(divide(accum(1.0), accum(tau_m))) / ACCUM))
-    alpha = times(current, r)
-    return np.asarray(alpha - times(kept, alpha - v), np.int64)
-
-
-def ring_buffer(synapses: tuple[Synapses, ...], spikes: dict[str, Int], shape: tuple[int, ...], unit: float, shift: int) -> tuple[Int, int]:
-    """The sum of a step in 2^-15, and how many buffers were full. Synapses with magnitudes only.
+    Args:
+        synapses, bias [C]: magnitudes of one sign, in weight steps. scale: buffer units in a weight step.
 
     Raises:
         UserError: a weight has more than 16 bits; sPyNNaker would cut them off without a word.
     """
-    total = np.zeros((1, *shape), np.int64)
+    total = np.zeros((1, *shape), np.int64) + _stored(bias, scale)[:, None, None]
     for one in synapses:
-        stored = np.rint(one.weight * unit * 2.0 ** (15 - shift)).astype(np.int32)
-        if stored.max(initial=0) > FULL:
-            raise UserError(f"a weight of {one.weight.max() * unit:g} mV does not fit into 16 bits at shift {shift}; raise Cell.expected")
-        total = total + replace(one, weight=stored).current(spikes[one.source]).reshape(-1, *shape)
-    return np.minimum(total, FULL) << shift, int((total > FULL).sum())
+        weight = _stored(one.weight, scale).astype(np.int32)
+        total = total + replace(one, weight=weight).current(spikes[one.source]).reshape(-1, *shape)
+    return np.minimum(total, FULL), int((total > FULL).sum())
+
+
+def _stored(weight: NDArray[Any], scale: float) -> Int:
+    stored = np.rint(weight * scale).astype(np.int64)
+    if stored.max(initial=0) > FULL:
+        raise UserError(f"a weight of {int(weight.max())} steps needs {int(stored.max())}, more than 16 bits; raise Cell.expected")
+    return stored
 
 
 def emulate(network: IntegerNetwork, x_TNCHW: Int, cells: dict[str, Cell]) -> Emulated:
     """Run every sample in s16.15.
 
     Args:
-        x_TNCHW: whole numbers, [1 or T, N, C, H, W]. If all are 0 or 1, they are spikes; else the host multiplies them with the weights and
-            sends currents, which have a sign and no ring buffer.
+        x_TNCHW: whole numbers from 0, [1 or T, N, C, H, W]. Those above 1 are spikes of several sources, one for each binary digit.
         cells: from `calibrate`, on other samples.
     """
     x = np.broadcast_to(x_TNCHW, (network.time_steps, *x_TNCHW.shape[1:])).astype(np.int64)  # astype: a copy that torch may write
-    populations, host = (*network.populations, readout_population(network)), bool(((x != 0) & (x != 1)).any())
+    populations = (*network.populations, readout_population(network))
     v = {p.name: np.zeros((x.shape[1], *p.shape), np.int64) for p in populations}
     wait = {p.name: np.zeros_like(v[p.name]) for p in populations}
     spikes: dict[str, list[NDArray[np.uint8]]] = {p.name: [] for p in populations}
@@ -94,7 +79,7 @@ def emulate(network: IntegerNetwork, x_TNCHW: Int, cells: dict[str, Cell]) -> Em
         out: dict[str, Int] = {INPUT: x[t]}
         for p in populations:
             cell = cells[p.name]
-            current, full = _current(p, out, cell, host=host)
+            current, full = _current(p, out, cell)
             hears = wait[p.name] == 0
             v[p.name] = np.where(hears, membrane(v[p.name], current, cell.tau_m, cell.cm), v[p.name])
             overflow[p.name] += int((np.abs(v[p.name]) > LARGEST).sum())
@@ -110,15 +95,12 @@ def emulate(network: IntegerNetwork, x_TNCHW: Int, cells: dict[str, Cell]) -> Em
     return Emulated(trace=Trace(spikes=found, logits_TNK=np.stack(logits), peak={}), saturated=saturated, overflow=overflow)
 
 
-def _current(p: Population, out: dict[str, Int], cell: Cell, *, host: bool) -> tuple[Int, int]:
-    """exc - inh + i_offset in 2^-15, [N, C, H, W], and how many ring buffers were full."""
-    sent = tuple(one for one in p.synapses if host and one.source == INPUT)
-    total, full = np.zeros((1, *p.shape), np.int64) + accum(cell.i_offset)[:, None, None], 0
-    for one in sent:
-        total = np.add(total, accum(np.asarray(one.current(out[INPUT]).reshape(-1, *p.shape) * cell.unit, np.float64)))
-    kinds: tuple[Literal[1, -1], ...] = (1, -1)
-    for sign, shift in zip(kinds, cell.shifts, strict=True):
-        heard = tuple(signed(one, excitatory=sign > 0) for one in p.synapses if one not in sent)
-        buffer, over = ring_buffer(heard, out, p.shape, cell.unit, shift)
-        total, full = np.add(total, sign * buffer), full + over
+def _current(p: Population, out: dict[str, Int], cell: Cell) -> tuple[Int, int]:
+    """exc - inh in 2^-15, [N, C, H, W], and how many ring buffers were full."""
+    total, full = np.zeros((1, *p.shape), np.int64), 0
+    for sign, shift in zip((1, -1), cell.shifts, strict=True):
+        heard = tuple(signed(one, excitatory=sign > 0) for one in p.synapses)
+        bias = magnitude(p.bias, excitatory=sign > 0)
+        buffer, over = ring_buffer(heard, bias, out, p.shape, cell.unit * 2.0 ** (15 - shift))
+        total, full = np.add(total, sign * (buffer << shift)), full + over
     return total, full

@@ -9,10 +9,10 @@ from spinnaker_networks import NETWORKS, dense, residual, spikes_in
 
 from snn5.errors import UserError
 from snn5.hardware import IntegerNetwork, Population, Readout, Synapses
-from snn5.hardware._integer_network import Int
+from snn5.hardware._integer_network import ONE, Int
 from snn5.hardware.spinnaker import Cell, calibrate, emulate
-from snn5.hardware.spinnaker._cells import ring_shift, time_constant_ms
-from snn5.hardware.spinnaker._emulator import ACCUM, accum, divide, membrane, times
+from snn5.hardware.spinnaker._cells import constants, ring_shift
+from snn5.hardware.spinnaker._fixed import ACCUM, accum, divide, membrane, times
 
 SAMPLES = 200
 
@@ -29,24 +29,30 @@ def test_products_are_rounded_to_the_nearest() -> None:
     assert divide(accum(1.0), accum(3.0)) == 10922  # 10922.67
 
 
-@pytest.mark.parametrize("decay", [2048, 1365, 3000, 4096, 0])
+@pytest.mark.parametrize("decay", [2048, 1365, 3000, 45, 4000, 4096, 0])
 def test_a_weight_of_one_is_a_jump_of_one(decay: int) -> None:
-    """Which takes cm = tau_m (1 - exp(-1 / tau_m)), not 1 nF, and no leak from 0."""
-    tau_m = time_constant_ms(decay)
-    jump = membrane(np.zeros(1, np.int64), accum(np.ones(1)), tau_m, -tau_m * math.expm1(-1 / tau_m))
-    assert abs(int(jump[0]) - ACCUM) <= 4
-    assert abs(int(membrane(np.zeros(1, np.int64), accum(np.ones(1)), tau_m, 1.0)[0]) - ACCUM) > 8 or decay == 0
+    """Which takes cm = tau_m (1 - exp(-1 / tau_m)), not PyNN's 1 nF."""
+    tau_m, cm = constants(decay)
+    one = accum(np.ones(1) * (1.0 if decay else 0.5))
+    assert abs(int(membrane(one * 0, one, tau_m, cm)[0]) - int(one[0])) <= 1 + one[0] * 5e-5
+    assert abs(int(membrane(one * 0, one, tau_m, 1.0)[0]) - int(one[0])) > 200 or decay == 0
+    assert cm == pytest.approx(-tau_m * math.expm1(-1 / tau_m), rel=3e-3)
 
 
-@pytest.mark.parametrize(("decay", "left"), [(2048, 0.5), (1365, 2731 / 4096), (3072, 0.25), (4096, 0.0)])
-def test_what_a_step_leaves_of_a_potential(decay: int, left: float) -> None:
-    tau_m = time_constant_ms(decay)
-    v = membrane(accum(np.array([100.0])), np.zeros(1, np.int64), tau_m, tau_m * 0.5)
-    assert v[0] / ACCUM == pytest.approx(100 * left, abs=4e-3)
+@pytest.mark.parametrize("decay", [2048, 1365, 3072, 45, 4000, 4096])
+def test_what_a_step_leaves_of_a_potential_is_exact(decay: int) -> None:
+    tau_m, cm = constants(decay)
+    v = membrane(accum(np.array([4096.0])), np.zeros(1, np.int64), tau_m, cm)
+    assert v[0] / ACCUM == ONE - decay
+    assert tau_m == pytest.approx(-1 / math.log((ONE - decay) / ONE) if decay < ONE else 1 / 16, rel=4e-3)
+
+
+def test_at_tau_2_the_constants_are_the_formulas() -> None:
+    assert constants(2048) == (pytest.approx(1.442695, abs=1e-4), pytest.approx(0.721348, abs=1e-4))
 
 
 def test_an_integrator_forgets_the_least_that_leaves_room() -> None:
-    v = membrane(accum(np.array([1.0])), np.zeros(1, np.int64), time_constant_ms(0), 1.0)
+    v = membrane(accum(np.array([1.0])), np.zeros(1, np.int64), *constants(0))
     assert v[0] == ACCUM - 2
 
 
@@ -113,7 +119,7 @@ def test_excitation_and_inhibition_do_not_share_a_buffer() -> None:
     """+300 and -300 are 0 at the neuron, and 300 in each buffer, which holds 256."""
     network = one_neuron([150, 150, -150, -150], 10)
     cells = calibrate(network, ones(network))
-    assert cells["n"].expected == (600.0, 600.0)
+    assert cells["n"].expected == (450.0, 450.0)
     cells["n"] = replace(cells["n"], expected=(100.0, 100.0))
     assert emulate(network, ones(network), cells).saturated["n"] == 2 * network.time_steps
 
@@ -122,13 +128,13 @@ def test_a_weight_that_does_not_fit_is_an_error() -> None:
     network = one_neuron([300], 10)
     cells = calibrate(network, ones(network))
     cells["n"] = replace(cells["n"], expected=(100.0, 0.0))
-    with pytest.raises(UserError, match=r"a weight of 300 mV does not fit into 16 bits at shift 7; raise Cell\.expected"):
+    with pytest.raises(UserError, match=r"a weight of 300 steps needs 76800, more than 16 bits; raise Cell\.expected"):
         emulate(network, ones(network), cells)
 
 
 def test_a_weight_that_calibration_never_saw_fits_all_the_same() -> None:
     network = one_neuron([300], 10)
-    assert calibrate(network, ones(network) * 0)["n"].expected == (600.0, 0.0)
+    assert calibrate(network, ones(network) * 0)["n"].expected == (450.0, 0.0)
 
 
 def test_a_potential_that_leaves_s16_15_is_counted() -> None:
@@ -190,9 +196,15 @@ def test_neurons_that_fire_once() -> None:
     assert expected.spikes["deep"].sum(0).max() == 1
 
 
-def test_an_analog_input_comes_as_currents() -> None:
+def test_counts_come_as_binary_digits() -> None:
     network = residual()
-    x = sample(network, seed=3)[:1] * 5 - 2
+    x = sample(network, seed=3)[:1] * 5
     expected, found = network.run(x), emulate(network, x, calibrate(network, x))
     assert all(float((found.trace.spikes[p] != s).mean()) <= 0.005 for p, s in expected.spikes.items())
     assert found.saturated["stem"] == 0
+
+
+def test_an_input_below_0_is_an_error() -> None:
+    network = residual()
+    with pytest.raises(UserError, match="an input of -2; SpiNNaker's sources send spikes"):
+        calibrate(network, sample(network, seed=3) * -2)
