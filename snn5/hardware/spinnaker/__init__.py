@@ -1,0 +1,11 @@
+"""SpiNNaker (P5.3): the integer network on NEST for its function, in s16.15 for its arithmetic, on a virtual board for its place."""
+
+from snn5.hardware.spinnaker._cells import Cell as Cell
+from snn5.hardware.spinnaker._cells import calibrate as calibrate
+from snn5.hardware.spinnaker._connections import Connections as Connections
+from snn5.hardware.spinnaker._connections import expand as expand
+from snn5.hardware.spinnaker._connections import levels as levels
+from snn5.hardware.spinnaker._emulator import Emulated as Emulated
+from snn5.hardware.spinnaker._emulator import emulate as emulate
+from snn5.hardware.spinnaker._nest import exact_step as exact_step
+from snn5.hardware.spinnaker._nest import run_nest as run_nest
