@@ -38,7 +38,7 @@ from snn5.reproducible import keep_memory, seed_of
 from snn5.statistics import mean_sd
 
 DATASET, CLASSES, CHANNELS, DT_MS = "heidelberg_cochlea", 20, 64, 2.5
-GAIN, LEFT_OUT, SEEDS = 0.6, 2, (0, 1, 2, 3, 4)
+GAIN, LEFT_OUT, SEEDS = 1.0, 2, (0, 1, 2, 3, 4)
 VARIANTS = (*ABLATIONS, "gain0")
 RESULT, KEPT = Path("experiments/results/heidelberg_lsm.json"), Path(".cache/experiments/heidelberg_lsm")
 
