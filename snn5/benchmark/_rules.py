@@ -15,6 +15,9 @@ A product of two activations has no weights; both factors are inputs. For y = a 
                           the coincidences; where one factor is itself a sum (k' v in attention) every spike in that sum counts again,
                           so that no figure is too small
 
+A state space (DiagonalSSM) multiplies real numbers in every step, whatever its input: A' h and C h of each channel are work that no silence
+saves, B' x and D x only where x is not zero. All of it counts as multiplications, also where x is a spike and an addition would do.
+
 Where a factor is a real number, all products of two non-zero factors are multiplications, also those with a spike for the other factor,
 which a chip could do by adding the number or passing it on.
 """
@@ -28,7 +31,7 @@ from torch import Tensor, nn
 
 from snn5.benchmark._fanout import CONVOLUTIONS, conv_fanout, linear_fanout
 from snn5.errors import UserError
-from snn5.models import Gate, MatMul
+from snn5.models import DiagonalSSM, Gate, MatMul
 
 
 @dataclass(kw_only=True)
@@ -141,6 +144,27 @@ def gate_work(_module: nn.Module, inputs: tuple[Tensor, ...], out: Tensor) -> Wo
     return product_work(gate, x, out, dense=float(out.numel()), nonzero=float(nonzero), events=out.sum(dtype=torch.float64).item())
 
 
+def ssm_work(ssm: nn.Module, inputs: tuple[Tensor, ...], out: Tensor) -> Work:
+    """A DiagonalSSM on [T, N, D], as it runs step by step on a chip; in training it may be computed as a convolution."""
+    x = inputs[0]
+    of_state, of_input = ssm.macs
+    on = int(x.count_nonzero())
+    nonzero = float(x.numel() * of_state + on * of_input)
+    return Work(
+        dense=float(x.numel() * (of_state + of_input)),
+        padded=float(x.numel() * (of_state + of_input)),
+        nonzero=nonzero,
+        nonzero_any_weight=nonzero,
+        binary=False,
+        integer=False,
+        inputs_nonzero=on,
+        outputs=out.numel(),
+        input_size=x.shape[-1],
+        output_size=out.shape[-1],
+        weights=x.shape[-1] * (of_state + of_input),
+    )
+
+
 def product_work(a: Tensor, b: Tensor, out: Tensor, *, dense: float, nonzero: float, events: float) -> Work:
     """Work of a product of two activations, both of which are inputs."""
     (binary_a, integer_a), (binary_b, integer_b) = kinds(a), kinds(b)
@@ -165,6 +189,7 @@ RULES: dict[type[nn.Module], Rule] = {
     nn.Linear: linear_work,
     MatMul: matmul_work,
     Gate: gate_work,
+    DiagonalSSM: ssm_work,
 }
 
 

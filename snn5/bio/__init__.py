@@ -15,6 +15,9 @@ from snn5.bio._dynamics import State as State
 from snn5.bio._dynamics import step as step
 from snn5.bio._features import bin_counts as bin_counts
 from snn5.bio._features import traces as traces
+from snn5.bio._grouped import GROUPED_ALPHAS as GROUPED_ALPHAS
+from snn5.bio._grouped import fit_grouped as fit_grouped
+from snn5.bio._grouped import leave_groups_out as leave_groups_out
 from snn5.bio._liquid import Liquid as Liquid
 from snn5.bio._local_trials import LOCAL_VARIANTS as LOCAL_VARIANTS
 from snn5.bio._local_trials import local_trial as local_trial

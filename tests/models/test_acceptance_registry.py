@@ -38,7 +38,7 @@ PROMISED = {
     *(f"{kind}_resnet{d}" for kind in ("sew", "spiking") for d in (*IMAGENET_DEPTHS, 20, 56, 110)),
     *("sew_7b", "sew_wide_7b"),
     *(f"spikingformer_{size}{cml}" for size in ("4_256", "2_384", "4_384", "dvs_2_256") for cml in ("", "_cml")),
-    *("hsvt_tiny", "hsvt_small", "hsvt_base", "ms_resnet18", "dta_ms_resnet18", "staa_resnet19", "glif_resnet18"),
+    *("hsvt_tiny", "hsvt_small", "hsvt_base", "ms_resnet18", "dta_ms_resnet18", "staa_resnet19", "glif_resnet18", "spiking_ssm"),
 }
 
 

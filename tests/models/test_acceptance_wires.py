@@ -70,6 +70,11 @@ def hsvt(_args: dict[str, object]) -> Expected:
     return [(r".*\.cell\.read\.0|.*\.feed_forward\.[13]\.0", "binary"), (".*", "float")]
 
 
+def spiking_ssm(_args: dict[str, object]) -> Expected:
+    """A neuron behind each sum and behind the last block, so that the head sees spikes, too."""
+    return [(r"stem_conv\.0", "float"), (r"blocks\.\d+\.mix|head", "binary")]
+
+
 FAMILIES: dict[str, Callable[[dict[str, object]], Expected]] = {
     "sew_resnet": sew_resnet,
     "sew_dvs": sew_dvs,
@@ -80,6 +85,7 @@ FAMILIES: dict[str, Callable[[dict[str, object]], Expected]] = {
     "dta": dta,
     "staa": staa,
     "glif_resnet": spikes_between_the_ends,
+    "spiking_ssm": spiking_ssm,
 }
 
 

@@ -83,9 +83,30 @@ def test_one_failure_or_one_bit_is_no_proof() -> None:
         assert targets(recorded("reproducibility", proof(sg=bad)))[2].verdict == "not proved"
 
 
+def test_heidelberg_shows_every_liquid_and_what_it_was_read_against() -> None:
+    def entry(accuracy: float, gain: float) -> dict[str, Any]:
+        figures = {"test/acc": accuracy, "val/acc": 0.83, "test/acc_reversed": 0.2, "cost/synops": 3e6, "cost/spike_rate": 0.04}
+        spreads = {f"{key}_sd": 0.01 for key in figures}
+        return {"seeds": [accuracy] * 5, "gain": gain, "gain_ci95": 0.012, **figures, **spreads}
+
+    found = {
+        "data": {"n_train": 1600, "n_test": 320, "left_out": 2, "speakers": {"train": [0, 1, 2], "test": [4, 5]}},
+        "seeds": [0, 1, 2, 3, 4],
+        "variants": {"frozen": entry(0.8, 0.0), "ip_stdp": entry(0.79, -0.01)},
+        "counts": {"test/acc": 0.4, "val/acc": 0.42, "test/acc_bins": 0.7, "val/acc_bins": 0.71},
+    }
+    table = only(_recorded.heidelberg(recorded("heidelberg_lsm", found)))
+    found_rows = rows(table)
+    assert found_rows[0] == ["liquid, frozen", "80.0 ± 1.0", "83.0 ± 1.0", "20.0 ± 1.0", "–", "0.040", "3 000", "320", "5"]
+    assert found_rows[1][4] == "−1.0 ± 1.2"
+    assert found_rows[2][:3] == ["no liquid: input counts, whole window", "40.0", "42.0"] and found_rows[3][1] == "70.0"
+    assert table.note is not None and "320 of speakers 4 and 5 to test" in table.note and "not SHD" in table.note
+
+
 def test_what_is_not_there_makes_no_table(tmp_path: Path) -> None:
     empty = Results({})
     assert [*_recorded.depth(empty), *_recorded.nmnist(empty), *_recorded.reproducibility(empty), *_recorded.liquid(empty)] == []
+    assert _recorded.heidelberg(empty) == []
     folder = tmp_path / "experiments" / "results"
     folder.mkdir(parents=True)
     (folder / "depth.json").write_text(json.dumps({"networks": {}}))

@@ -5,7 +5,7 @@ from typing import Any
 
 from snn5.report._parts import Part, Table
 from snn5.report._results import Results, Value
-from snn5.report._text import decimal, percent
+from snn5.report._text import decimal, percent, signed
 from snn5.success import lower_bound
 
 
@@ -90,6 +90,50 @@ def liquid(results: Results) -> list[Part]:
             note=_command(found),
         )
     ]
+
+
+_LIQUIDS = {
+    "frozen": "liquid, frozen",
+    "ip": "with intrinsic plasticity (IP)",
+    "ip_stdp": "IP, STDP",
+    "ip_stdp_istdp": "IP, STDP, inhibitory STDP",
+    "gain0": "frozen, without recurrence",
+}
+
+
+def heidelberg(results: Results) -> list[Part]:
+    """P8.1: the liquid on spoken digits of speakers that it has never heard."""
+    found = results.recorded.get("heidelberg_lsm")
+    if not found:
+        return []
+    data, seeds, counts = found["data"], found["seeds"], found["counts"]
+    n = str(data["n_test"])
+    rows = []
+    for name, entry in found["variants"].items():
+        accuracies = (percent(_value(entry, key, seeds)) for key in ("test/acc", "val/acc", "test/acc_reversed"))
+        gain = "–" if name == "frozen" else f"{signed(100 * entry['gain'])} ± {decimal(100 * entry['gain_ci95'], 1)}"
+        costs = (decimal(entry["cost/spike_rate"], 3), decimal(1e-3 * entry["cost/synops"], 0))
+        rows.append([_LIQUIDS.get(name, name), *accuracies, gain, *costs, n, str(len(seeds))])
+    for label, key in (("no liquid: input counts, whole window", ""), ("no liquid: input counts in the same bins", "_bins")):
+        rows.append([label, *(decimal(100 * counts[f"{side}/acc{key}"], 1) for side in ("test", "val")), *["–"] * 4, n, "–"])
+    held = " and ".join(str(speaker) for speaker in data["speakers"]["test"])
+    columns = (
+        "read-out of",
+        "test accuracy, %",
+        "validation, %",
+        "played backwards, %",
+        "gain, points",
+        "rate",
+        "SynOps, thousands",
+        "n",
+        "seeds",
+    )
+    note = (
+        f"{data['n_train']} recordings of {len(data['speakers']['train'])} speakers to train, {n} of speakers {held} to test; own cochlea, "
+        f"not SHD. Validation: {data['left_out']} training speakers left out at a time. ± of the gain: half of a 95 % interval, paired "
+        f"seed by seed; other ±: sd over seeds, which draw the wiring. {_command(found)}"
+    )
+    return [Table(title="Recorded: the liquid on spoken digits, unseen speakers", columns=columns, rows=rows, note=note)]
 
 
 def _value(entry: Mapping[str, Any], key: str, runs: Sequence[Any]) -> Value:

@@ -10,6 +10,7 @@ def parts(results: Results) -> list[Part]:
     return [
         *_liquid.parts(results),
         *_recorded.liquid(results),
+        *_recorded.heidelberg(results),
         *_local.parts(results),
         *_dale.parts(results),
         *_homeostasis.parts(results),
