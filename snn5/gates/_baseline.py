@@ -126,6 +126,8 @@ def _commit(root: Path) -> str:
         return subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--", ".", ":!docs/baselines") else "")
+        return git("rev-parse", "HEAD") + (
+            "+changes" if git("status", "--porcelain", "--", ".", ":!docs/baselines", ":!docs/results") else ""
+        )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

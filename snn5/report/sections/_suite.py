@@ -151,7 +151,8 @@ def _reversal(results: Results) -> list[Part]:
     most, least = (pick(changes, key=lambda name: changes[name].mean) for pick in (min, max))
     text = (
         f"Events played backwards change test accuracy by {signed(100 * changes[most].mean)} points ({label(most)}) to "
-        f"{signed(100 * changes[least].mean)} ({label(least)}). A network near 0 counts events and does not use their order; an early exit also leaves after other events."
+        f"{signed(100 * changes[least].mean)} ({label(least)}). A network near 0 counts events and does not use their order; "
+        "one with an early exit also answers after other events."
     )
     alt = "Change of test accuracy when the event frames come in reverse order, one bar per network"
     return [Drawing(name="reversal", figure=figure, alt=alt, reading=text)]
