@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
+from snn5._gate_cli import gate
 from snn5.errors import UserError
 from snn5.files import find_root
 
@@ -36,6 +37,7 @@ app.add_typer(data, name="data")
 app.add_typer(models, name="models")
 app.add_typer(track, name="track")
 app.add_typer(bench, name="bench")
+app.add_typer(gate, name="gate")
 
 
 @app.command()

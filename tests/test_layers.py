@@ -40,9 +40,9 @@ LAYERS: list[set[str]] = [
     {"models", "datasets"},
     {"checkpoint"},
     {"training", "tuning", "compression", "inference", "hardware", "benchmark", "bench", "bio"},
-    {"tracking", "report"},
+    {"tracking", "report", "gates"},
     {"stages"},
-    {"recover", "cli", "_doctor", "_servers", "_ui", "flows"},
+    {"recover", "cli", "_gate_cli", "_doctor", "_servers", "_ui", "flows"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 TOOLS = {"prefect", "dvc", "dvc_data", "dvc_objects", "mlflow"}

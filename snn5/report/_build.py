@@ -5,6 +5,7 @@ from pathlib import Path
 
 from snn5.files import write_bytes
 from snn5.record import Record, Run
+from snn5.report import _figures
 from snn5.report._html import page
 from snn5.report._parts import Drawing
 from snn5.report._results import STAGES, Results
@@ -22,7 +23,7 @@ def build(results: Results) -> dict[str, bytes]:
         sections = {phase: parts(results) for phase, parts in SECTIONS.items()}
         drawings = [part for parts in sections.values() for part in parts if isinstance(part, Drawing)]
         files = {f"{drawing.name}.png": png(drawing.figure) for drawing in drawings}
-        return {PAGE: page(results, sections).encode(), **files}
+        return {PAGE: page(results, sections).encode(), _figures.FILE: _figures.figures(results), **files}
 
 
 def write(files: Mapping[str, bytes], folder: Path) -> None:

@@ -34,6 +34,7 @@ STAGES = (
     "p6_integrate@frames",
     "p6_integrate@events",
     "p7_benchmark",
+    "p7_suite",
     "p8_lsm",
     "p8_dale",
     "p8_homeostasis",

@@ -70,6 +70,7 @@ def _all() -> dict[str, Record]:
         "p6_integrate@frames": integration(),
         "p6_integrate@events": integration(data="digits_events", start="p1_train"),
         "p7_benchmark": _benchmark(),
+        "p7_suite": suite(),
         "p8_lsm": _liquid(),
         "p8_local": _local(),
         "p8_dale": _dale(),
@@ -318,6 +319,39 @@ def _benchmark() -> Record:
             runs |= own
             summary |= summarise(own.values(), prefix=f"{family}-{slot}/")
     return Record(summary=summary, runs=runs)
+
+
+SUITE = {  # network -> accuracy, synops, change of accuracy with time reversed (None for frames)
+    "p1_train@sew_resnet-events": (0.97, 2e6, -0.02),
+    "p1_train@ann_twin-events": (0.99, 1e6, 0.0),
+    "p1_contrast@hsvt/lstm": (0.9, 9e6, -0.5),
+    "p6_integrate@frames": (0.98, 3e4, None),
+}
+
+
+def suite() -> Record:
+    """Four networks; rates of two layers, 0.1 and 0.2."""
+    runs, summary = {}, {}
+    for name, (accuracy, synops, change) in SUITE.items():
+        own = {}
+        for seed in SEEDS:
+            metrics = {
+                "test/acc": accuracy + SHIFT[seed],
+                "cost/synops": synops,
+                "cost/energy_pj": synops,
+                "cost/energy_memory_pj": 9 * synops,
+            }
+            metrics |= {"cost/steps_mean": 4.0, "model/params": 1000.0, "model/params_nnz": 500.0, "model/bytes": 4000.0}
+            if change is not None:
+                metrics |= {"test/reversal_change": change, "test/acc_reversed": accuracy + SHIFT[seed] + change}
+            rates = {} if "twin" in name else {"stem_neuron": 0.1, "blocks.0.branch.1": 0.2}
+            metrics |= {"cost/spike_rate": 0.15} if rates else {}
+            data = "digits" if change is None else "digits_events"
+            details = {"dataset": data, "n": 450, "rates": rates}
+            own[f"{name}-seed{seed}"] = Run(params={"seed": seed, "network": name, "n_test": 450}, metrics=metrics, details=details)
+        runs |= own
+        summary |= summarise(own.values(), prefix=f"{name}/")
+    return Record(summary=summary, runs=runs, details={"networks": list(SUITE)})
 
 
 def _liquid() -> Record:

@@ -1,10 +1,10 @@
-"""P7: the data, what every network costs, and accuracy against energy."""
+"""P7: the data, what every network costs, accuracy against energy, and the suite."""
 
 from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results
 from snn5.report._style import ACCENT, canvas, whole_ticks
 from snn5.report._text import decimal, percent, spread, whole
-from snn5.report.sections import _energy
+from snn5.report.sections import _energy, _suite
 
 STAGE, SLOTS = "p7_benchmark", ("frames", "events")
 FAMILIES = {"sew_resnet": "SEW-ResNet", "ann_twin": "ANN twin"}
@@ -12,11 +12,12 @@ _SIMULATED = " The events are those of a simulated moving camera, not a recordin
 
 
 def parts(results: Results) -> list[Part]:
-    """Data, benchmark, scatter, layers."""
+    """Data, benchmark, scatter, layers, suite."""
     found: list[Part] = [_data(results)]
     if results.get(STAGE) is None:
-        return [*found, Missing(title="The benchmark and accuracy against energy", reason=f"{STAGE} has not run")]
-    return [*found, _table(results), _energy.drawing(results), _layers(results)]
+        missing = Missing(title="The benchmark and accuracy against energy", reason=f"{STAGE} has not run")
+        return [*found, missing, *_suite.parts(results)]
+    return [*found, _table(results), _energy.drawing(results), _layers(results), *_suite.parts(results)]
 
 
 def _data(results: Results) -> Part:
