@@ -16,6 +16,7 @@ from snn5.models._ms_resnet import MODELS as MS_RESNETS
 from snn5.models._sew_dvs import MODELS as SEW_DVS_NETS
 from snn5.models._sew_resnet import MODELS as SEW_RESNETS
 from snn5.models._spiking_resnet import MODELS as SPIKING_RESNETS
+from snn5.models._spiking_tcn import MODELS as SPIKING_TCNS
 from snn5.models._spikingformer import MODELS as SPIKINGFORMERS
 from snn5.models._staa_resnet import MODELS as STAA_RESNETS
 
@@ -29,6 +30,7 @@ _MODELS: dict[str, Callable[..., SpikingModel]] = {
     **DTA_RESNETS,
     **STAA_RESNETS,
     **GLIF_RESNETS,
+    **SPIKING_TCNS,
 }
 _SHAPE = ("in_channels", "num_classes", "image_size", "time_steps")
 

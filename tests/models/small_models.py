@@ -54,6 +54,7 @@ SMALL: dict[str, Small] = {
     "dta_ms_resnet18": Small(family="dta", neuron="lif", args=_WIDTH),
     "staa_resnet19": Small(family="staa", neuron="adaptive_lif", args=_WIDTH),
     "glif_resnet18": Small(family="glif_resnet", neuron="glif", image=16, args=_WIDTH),
+    "spiking_tcn": Small(family="spiking_tcn", neuron="plif", image=4, args={"width": 8, "taps": 2}),
 }
 
 # What a family can be switched to, each held to the same properties.
@@ -67,6 +68,8 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("hsvt_tiny", {"feed_forward": "snn"}),
     ("dta_ms_resnet18", {"dilated_kernel": 3}),
     ("staa_resnet19", {"attention": False}),
+    ("spiking_tcn", {"taps": 3, "dilation": 1}),
+    ("spiking_tcn", {"image": 1}),
 ]
 
 

@@ -70,6 +70,11 @@ def hsvt(_args: dict[str, object]) -> Expected:
     return [(r".*\.cell\.read\.0|.*\.feed_forward\.[13]\.0", "binary"), (".*", "float")]
 
 
+def spiking_tcn(_args: dict[str, object]) -> Expected:
+    """Blocks sum spikes, as SEW-ResNet's do; the head sees the sum."""
+    return [(r"stem_conv\.0", "float"), (r"blocks\.0\..*", "binary"), (r"blocks\..*|head", "integer")]
+
+
 FAMILIES: dict[str, Callable[[dict[str, object]], Expected]] = {
     "sew_resnet": sew_resnet,
     "sew_dvs": sew_dvs,
@@ -80,6 +85,7 @@ FAMILIES: dict[str, Callable[[dict[str, object]], Expected]] = {
     "dta": dta,
     "staa": staa,
     "glif_resnet": spikes_between_the_ends,
+    "spiking_tcn": spiking_tcn,
 }
 
 
