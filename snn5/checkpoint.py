@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
+from snn5._card_checks import check_kinds, check_numbers
 from snn5.errors import UserError
 from snn5.files import write_bytes
 from snn5.models import ann_twin, create_model, rebuild
@@ -75,12 +76,18 @@ class Checkpoint:
         """The model with these weights, in eval mode.
 
         Raises:
-            UserError: the weights are another model's; names the first tensors that differ.
+            UserError: the card describes no model, or the weights are another model's (names the first tensors that differ) or no numbers.
         """
-        model: nn.Module = create_model(self.card.model, **self.card.model_args)
-        if self.card.twin:
-            model = ann_twin(model)
-        rebuild(model, self.card.folded, self.card.quantisation)
+        try:
+            model: nn.Module = create_model(self.card.model, **self.card.model_args)
+            if self.card.twin:
+                model = ann_twin(model)
+            rebuild(model, self.card.folded, self.card.quantisation)
+        except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
+            raise UserError(
+                f"the card describes no {self.card.model!r} that can be built ({type(error).__name__}: {error}); "
+                "load the checkpoint that SNN5 wrote"
+            ) from error
         own = {name: tuple(t.shape) for name, t in model.state_dict().items()}
         stored = {name: tuple(t.shape) for name, t in self.state.items()}
         wrong = sorted(name for name in own.keys() | stored.keys() if own.get(name) != stored.get(name))
@@ -89,6 +96,7 @@ class Checkpoint:
             raise UserError(
                 f"these weights do not fit {self.card.model!r} ({len(wrong)} tensors differ; {first}); load the checkpoint of that model"
             )
+        check_numbers(self.state, model.state_dict())
         model.load_state_dict(self.state)
         return model.eval()
 
@@ -137,6 +145,7 @@ def load(path: str | Path, model: str | None = None) -> Checkpoint:
     if extra:
         raise UserError(f"checkpoint {path} has card entries this version does not know: {', '.join(sorted(extra))}; update SNN5")
     try:
+        check_kinds(raw)
         card = Card(**{**raw, "transforms": [Transform(**t) for t in raw["transforms"]]})
     except (KeyError, TypeError) as error:
         raise UserError(f"checkpoint {path} has a damaged card ({error!r}); delete it and run `dvc checkout`") from error

@@ -4,9 +4,9 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from snn5.datasets._cifar_pickle import read_pickle
+from snn5.datasets._image_folder import read_image
 from snn5.datasets._registry import Entry, Request, Samples, register
 from snn5.datasets._root import need
 from snn5.errors import UserError
@@ -61,11 +61,7 @@ def read_mosaic(path: Path) -> np.ndarray:
         UserError: a file is missing, damaged, or the two do not fit each other.
     """
     labels_path = need(path.with_suffix(".labels.u8"), NAME, FILES)
-    try:
-        with Image.open(need(path, NAME, FILES)) as image:
-            pixels = np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, OSError) as error:
-        raise UserError(f"{path} is truncated or no image ({error}); copy it again") from error
+    pixels = read_image(need(path, NAME, FILES), color=True, size=[]).transpose(1, 2, 0)
     labels_N = np.fromfile(labels_path, np.uint8)
     rows, columns = pixels.shape[0] // SIDE, pixels.shape[1] // SIDE
     if pixels.shape[:2] != (rows * SIDE, columns * SIDE) or rows * columns != len(labels_N):

@@ -141,3 +141,5 @@ def load_split(path: str | Path) -> Split:
         raise UserError(f"data file {path} is truncated or corrupt ({error}); delete it and run `dvc repro p7_data`") from error
     except KeyError as error:
         raise UserError(f"{path} holds no SNN5 split ({error} is missing); delete it and run `dvc repro p7_data`") from error
+    except UserError as error:
+        raise UserError(f"data file {path}: {error}; delete it and run `dvc repro p7_data`") from error

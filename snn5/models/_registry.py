@@ -17,6 +17,7 @@ from snn5.models._sew_dvs import MODELS as SEW_DVS_NETS
 from snn5.models._sew_resnet import MODELS as SEW_RESNETS
 from snn5.models._spiking_resnet import MODELS as SPIKING_RESNETS
 from snn5.models._spiking_ssm import MODELS as SPIKING_SSMS
+from snn5.models._spiking_tcn import MODELS as SPIKING_TCNS
 from snn5.models._spikingformer import MODELS as SPIKINGFORMERS
 from snn5.models._staa_resnet import MODELS as STAA_RESNETS
 
@@ -31,6 +32,7 @@ _MODELS: dict[str, Callable[..., SpikingModel]] = {
     **STAA_RESNETS,
     **GLIF_RESNETS,
     **SPIKING_SSMS,
+    **SPIKING_TCNS,
 }
 _SHAPE = ("in_channels", "num_classes", "image_size", "time_steps")
 

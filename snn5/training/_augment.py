@@ -1,10 +1,13 @@
 """Augmentation: small objects that change a batch x_TNCHW by draws of the generator they are handed; all steps of a sample alike.
 
+A sequence without an image (H = W = 1, a sound as spikes of its channels) is augmented as the picture that its channels (rows) and steps
+(columns) make: a shift moves it in frequency and in time, a zoom makes it faster and higher.
+
 What is switched off is absent, and draws nothing: a setting at its neutral value leaves every other draw where it was.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -125,6 +128,16 @@ class Cutout:
         column_NW = torch.arange(width, device=x_TNCHW.device) - left_N[:, None]
         inside_NH, inside_NW = (row_NH >= 0) & (row_NH < self.pixels), (column_NW >= 0) & (column_NW < self.pixels)
         return x_TNCHW.masked_fill((inside_NH[:, :, None] & inside_NW[:, None, :])[:, None], 0.0)
+
+
+def augmented(x_TNCHW: Tensor, changes: Sequence[Augmentation], generator: torch.Generator) -> Tensor:
+    """All `changes`, one after the other: of images, or of sequences [T, N, C, 1, 1] as pictures [1, N, 1, C, T]. -> the same shape."""
+    sequence = tuple(x_TNCHW.shape[-2:]) == (1, 1)
+    if sequence and changes:
+        x_TNCHW = x_TNCHW.permute(3, 1, 4, 2, 0).contiguous()
+    for change in changes:
+        x_TNCHW = change(x_TNCHW, generator)
+    return x_TNCHW.permute(4, 1, 3, 0, 2).contiguous() if sequence and changes else x_TNCHW
 
 
 def augmentations_of(settings: Train) -> list[Augmentation]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from snn5.config import Train
 from snn5.errors import UserError
 from snn5.training._activity import activity_text, check_activity
-from snn5.training._augment import augmentations_of
+from snn5.training._augment import augmentations_of, augmented
 from snn5.training._average import copy_of
 from snn5.training._batches import Samples, cut
 from snn5.training._distributed import Group, distributed
@@ -110,8 +110,7 @@ class _Learner:
         self.model.train()
         for index in cut(now.order, self.settings.batch_size, self.group.smallest_batch)[now.batches :]:
             x_TNCHW, y = self.train.batch(index.to(self.device))
-            for augment in self.augmentations:
-                x_TNCHW = augment(x_TNCHW, generator)
+            x_TNCHW = augmented(x_TNCHW, self.augmentations, generator)
             if self.mix is not None:
                 x_TNCHW, y = self.mix(x_TNCHW, y, generator)
             loss = self.step(x_TNCHW, y)

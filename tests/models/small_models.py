@@ -55,6 +55,7 @@ SMALL: dict[str, Small] = {
     "staa_resnet19": Small(family="staa", neuron="adaptive_lif", args=_WIDTH),
     "glif_resnet18": Small(family="glif_resnet", neuron="glif", image=16, args=_WIDTH),
     "spiking_ssm": Small(family="spiking_ssm", neuron="lif", args={"width": 8, "d_state": 8, "dt_min": 0.5, "dt_max": 2.0}),
+    "spiking_tcn": Small(family="spiking_tcn", neuron="plif", image=4, args={"width": 8, "taps": 2}),
 }
 
 # What a family can be switched to, each held to the same properties.
@@ -70,6 +71,8 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("staa_resnet19", {"attention": False}),
     ("spiking_ssm", {"depth": 1}),
     ("spiking_ssm", {"d_state": 2}),
+    ("spiking_tcn", {"taps": 3, "dilation": 1}),
+    ("spiking_tcn", {"image": 1}),
 ]
 
 

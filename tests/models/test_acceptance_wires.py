@@ -75,6 +75,11 @@ def spiking_ssm(_args: dict[str, object]) -> Expected:
     return [(r"stem_conv\.0", "float"), (r"blocks\.\d+\.mix|head", "binary")]
 
 
+def spiking_tcn(_args: dict[str, object]) -> Expected:
+    """Blocks sum spikes, as SEW-ResNet's do; the head sees the sum."""
+    return [(r"stem_conv\.0", "float"), (r"blocks\.0\..*", "binary"), (r"blocks\..*|head", "integer")]
+
+
 FAMILIES: dict[str, Callable[[dict[str, object]], Expected]] = {
     "sew_resnet": sew_resnet,
     "sew_dvs": sew_dvs,
@@ -86,6 +91,7 @@ FAMILIES: dict[str, Callable[[dict[str, object]], Expected]] = {
     "staa": staa,
     "glif_resnet": spikes_between_the_ends,
     "spiking_ssm": spiking_ssm,
+    "spiking_tcn": spiking_tcn,
 }
 
 

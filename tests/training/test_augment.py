@@ -10,7 +10,7 @@ from torch import Tensor
 
 from snn5.config import Train
 from snn5.training import Affine, Augmentation, Cutout, Elastic, Flip, Shift
-from snn5.training._augment import augmentations_of
+from snn5.training._augment import augmentations_of, augmented
 
 ALL = [Flip(), Affine(30.0, 0.2), Affine(0.0, 0.5), Elastic(1.0), Shift(2), Cutout(3)]
 EACH = pytest.mark.parametrize("augment", ALL, ids=repr)
@@ -79,6 +79,37 @@ def test_the_generators_and_nobody_elses(augment: Augmentation) -> None:
 )
 def test_what_params_switch_on(change: dict[str, Any], chosen: list[Augmentation]) -> None:
     assert augmentations_of(replace(SETTINGS, **change)) == chosen
+
+
+# --- sequences without an image
+
+
+def test_a_sequence_is_augmented_as_the_picture_of_its_channels_and_steps() -> None:
+    """A shift moves a sound in frequency (channels) and in time (steps); nothing is moved from sample to sample."""
+    x_TNCHW = torch.rand(6, 40, 5, 1, 1, generator=draws())
+    out = augmented(x_TNCHW, [Shift(1)], draws(3))
+    seen = set()
+    for n in range(40):
+        picture = x_TNCHW[:, n, :, 0, 0]
+        moves = [
+            (dt, dc)
+            for dt in (-1, 0, 1)
+            for dc in (-1, 0, 1)
+            if torch.equal(out[:, n, :, 0, 0], torch.nn.functional.pad(picture, (1, 1, 1, 1))[1 - dt : 7 - dt, 1 - dc : 6 - dc])
+        ]
+        assert len(moves) == 1
+        seen.update(moves)
+    assert len(seen) == 9
+    picture = x_TNCHW.permute(3, 1, 4, 2, 0)
+    both = [Affine(0.0, 0.2), Cutout(2)]
+    expected = both[1](both[0](picture, generator := draws(4)), generator)
+    assert torch.equal(augmented(x_TNCHW, both, draws(4)), expected.permute(4, 1, 3, 0, 2))
+    assert torch.equal(augmented(x_TNCHW, [], draws()), x_TNCHW)
+
+
+def test_images_are_augmented_as_they_are() -> None:
+    x_TNCHW = torch.rand(2, 7, 1, 3, 4, generator=draws())
+    assert torch.equal(augmented(x_TNCHW, [Flip(), Shift(1)], draws(1)), Shift(1)(Flip()(x_TNCHW, generator := draws(1)), generator))
 
 
 # --- flip
