@@ -7,8 +7,8 @@ The second shares each batch between two processes, one core each, which is fast
 params.yaml, `p1_fast`): cifar10_fast (60 minutes on two cores), cifar10 (6 hours), cifar10_gpu (larger, for one GPU).
 Protocol: 5 % of the training images are validation, which alone chooses the epoch and T; the test images are read once, after the last
 step. Reported are the chosen epoch and the last, at each T, plain; with test-time flip (the mean over an image and its mirror image) apart.
-Interrupt it at will: the same command goes on from the last whole epoch, and ends as if nothing had happened, to the last bit (same machine,
-processes and threads). Out: experiments/results/cifar10.json and .cache/experiments/cifar10/PROFILE/chosen.safetensors.
+Interrupt it at will: the same command goes on from the last whole epoch and ends as if nothing had happened, to the last bit (same
+machine, processes and threads). Out: experiments/results/cifar10.json and .cache/experiments/cifar10/PROFILE/chosen.safetensors.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def main(chosen: Config, seed: int, result: Path = RESULT, kept: Path = KEPT) ->
             left = (settings.train.epochs - 1 - epoch) * entry["wall_min"] / (epoch + 1)
             if group.rank == 0:
                 text = f"val {100 * evaluation.accuracy:.2f} %, {entry['wall_min']:.1f} min, processors {entry['cpu_min']:.1f} min"
-                print(f"epoch {epoch + 1}/{settings.train.epochs} T={entry['T']}: {text}, about {left:.0f} min left", flush=True)
+                tell(f"epoch {epoch + 1}/{settings.train.epochs} T={entry['T']}: {text}, about {left:.0f} min left")
 
         plan = PacePlan(settings.pace)
         how: dict[str, Any] = {"resume": folder / "training.pt", "every_s": float("inf"), "keep_finished": True}
@@ -73,6 +73,12 @@ def splits_of(chosen: Config) -> Splits:
         test_fraction=data.test_fraction,
         split_seed=data.split_seed,
     )
+
+
+def tell(text: str) -> None:
+    """A line of progress."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

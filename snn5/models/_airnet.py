@@ -7,8 +7,8 @@
     head      mean over what is left of the image - linear       real numbers
 
 Pools are 2x2, stride 2, of spikes: a logical OR, so every convolution behind the stem sees zeros and ones. An image of 32 x 32 pixels
-passes as 31, 15, 7 and 3. The whitening makes the pixels of a patch uncorrelated and of equal spread (see `whitening`); it is measured on the
-training images before the first step, by `whiten`, and does not learn. The image is padded before it, so both convolutions of the stem are
+passes as 31, 15, 7 and 3. The whitening makes the pixels of a patch uncorrelated and of equal spread (see `whitening`); `whiten` measures
+it on training images before the first step, and it does not learn. The image is padded before it, so both convolutions of the stem are
 together one of 4x4 with padding 1.
 
 The neuron meant is `lif` with neuron_args={"decay_input": False, "surrogate": "triangle"} (tau 2: V <- V/2 + X), reset to 0.
@@ -71,8 +71,13 @@ class AirNet(SpikingModel):
         """Blocks, mean over the image, one linear layer per step."""
         return self.head(self.blocks(current_TNCHW).mean((-2, -1)))
 
+    @torch.no_grad()
     def after_initialise(self) -> None:
-        """Until `whiten` is called each whitening filter hands one pixel of its patch on."""
+        """Each 3x3 convolution starts by handing its inputs on (its other filters, if it has more, are random), so that the first layers
+        learn from the first step; until `whiten` is called each whitening filter hands one pixel of its patch on."""
+        for module in self.modules():
+            if isinstance(module, layer.Conv2d) and not isinstance(module, FixedConv2d):
+                nn.init.dirac_(module.weight[: module.in_channels])
         self._whitening.weight.copy_(torch.eye(len(self._whitening.weight)).reshape(self._whitening.weight.shape))
 
     @torch.no_grad()

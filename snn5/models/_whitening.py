@@ -2,8 +2,8 @@
 
     C = mean of (p - m)(p - m)^T over patches p of mean m      C = sum_i l_i e_i e_i^T      w_i = e_i / sqrt(l_i + eps)
 
-Patches are k x k pixels of all channels. The mean stays in the outputs: the norm behind takes it away. Eigenvalues come largest first; of e and -e the one is taken
-whose largest component is positive, so that the filters do not depend on the solver.
+Patches are k x k pixels of all channels. The mean stays in the outputs: the norm behind takes it away. Eigenvalues come largest first; of e
+and -e the one is taken whose largest component is positive, so that the filters do not depend on the solver.
 Source: Page, How to Train Your ResNet 8, 2019; Jordan, 2024, arXiv 2404.00498.
 """
 

@@ -89,7 +89,7 @@ def coin(index_N: Tensor) -> Tensor:
 
 
 def mirrored_shift(x_TNCHW: Tensor, pixels: int, generator: torch.Generator) -> Tensor:
-    """Move each sample by a random whole number of pixels from -`pixels` to `pixels`; what comes in is the image, mirrored at its border."""
+    """Move each sample by a random whole number of pixels from -`pixels` to `pixels`; what comes in mirrors the image at its border."""
     steps, n, channels, height, width = x_TNCHW.shape
     moves_N2 = torch.randint(0, 2 * pixels + 1, (n, 2), generator=generator).to(x_TNCHW.device)
     x_NCHW = x_TNCHW.transpose(0, 1).reshape(n, steps * channels, height, width)
