@@ -36,7 +36,7 @@ PATCH = 2  # side of the whitening's kernel, in pixels
 
 
 class AirNet(SpikingModel):
-    """Six 3x3 convolutions, 1 983 498 parameters for CIFAR-10, those of the neurons apart; the whitening's 144 numbers are a buffer.
+    """Six 3x3 convolutions, 1 965 578 parameters for CIFAR-10, those of the neurons apart; the whitening's 144 numbers are a buffer.
 
     Args:
         width: channels of the first block; the others have 4 times as many.

@@ -54,6 +54,7 @@ SMALL: dict[str, Small] = {
     "dta_ms_resnet18": Small(family="dta", neuron="lif", args=_WIDTH),
     "staa_resnet19": Small(family="staa", neuron="adaptive_lif", args=_WIDTH),
     "glif_resnet18": Small(family="glif_resnet", neuron="glif", image=16, args=_WIDTH),
+    "spiking_airnet": Small(family="airnet", neuron="lif", image=20, args=_WIDTH),  # 20 pixels pass as 19, 9, 4 and 2
 }
 
 # What a family can be switched to, each held to the same properties.

@@ -55,7 +55,10 @@ def test_g6_every_parameter_learns(case: Case) -> None:
     assert does_not_learn(model.eval(), x_TNCHW) == set()  # with fixed statistics nothing is exempt
 
 
-FRESH = ["sew_resnet8", "sew_7b", "spikingformer_4_256", "ms_resnet18", "dta_ms_resnet18", "staa_resnet19", "hsvt_tiny", "glif_resnet18"]
+FRESH = [
+    *("sew_resnet8", "sew_7b", "spikingformer_4_256", "ms_resnet18", "dta_ms_resnet18", "staa_resnet19", "hsvt_tiny", "glif_resnet18"),
+    "spiking_airnet",
+]
 
 
 @pytest.mark.parametrize("name", FRESH)  # the baseline spiking_resnet starts with silent branches, as published
