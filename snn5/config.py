@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from snn5._bio_sections import Dale, Homeostasis, Liquid, Local, Plasticity
+from snn5._fast_section import Pace
 from snn5._sections import (
     Augment,
     Binning,
@@ -41,10 +42,12 @@ __all__ = [
     "Data",
     "Datasets",
     "Effort",
+    "Fast",
     "Folder",
     "Homeostasis",
     "Integration",
     "Liquid",
+    "Pace",
     "Pruning",
     "Quantisation",
     "Reproducibility",
@@ -193,6 +196,18 @@ class Reproducibility:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Fast:
+    """P1: a network for static images in as few minutes as it takes (python -m experiments.cifar10)."""
+
+    train: Train
+    pace: Pace
+
+    def __post_init__(self) -> None:
+        if self.train.epochs != self.pace.epochs:
+            raise UserError(f"train.epochs={self.train.epochs}, but pace.step_plan has {self.pace.epochs}; make them equal")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
     """All of params.yaml with the chosen profile laid over it."""
 
@@ -202,6 +217,7 @@ class Config:
     p1: Architectures
     p1_depth: Contrast
     p1_contrast: Contrasts
+    p1_fast: Fast
     p2_neurons: Neurons
     p2_coding: Coding
     p3: Tuning

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from snn5.errors import UserError, unknown
+from snn5.models._airnet import MODELS as AIRNETS
 from snn5.models._base import SpikingModel
 from snn5.models._dta_resnet import MODELS as DTA_RESNETS
 from snn5.models._glif_resnet import MODELS as GLIF_RESNETS
@@ -33,6 +34,7 @@ _MODELS: dict[str, Callable[..., SpikingModel]] = {
     **GLIF_RESNETS,
     **SPIKING_SSMS,
     **SPIKING_TCNS,
+    **AIRNETS,
 }
 _SHAPE = ("in_channels", "num_classes", "image_size", "time_steps")
 

@@ -13,6 +13,7 @@ from snn5.training._batches import in_order as in_order
 from snn5.training._batches import samples as samples
 from snn5.training._distributed import Group as Group
 from snn5.training._distributed import distributed as distributed
+from snn5.training._distributed import own_device as own_device
 from snn5.training._evaluate import Evaluation as Evaluation
 from snn5.training._evaluate import evaluate as evaluate
 from snn5.training._evaluate import spike_rates as spike_rates
@@ -23,7 +24,11 @@ from snn5.training._losses import loss_of as loss_of
 from snn5.training._mix import CutMix as CutMix
 from snn5.training._mix import Mixup as Mixup
 from snn5.training._one import train_one as train_one
+from snn5.training._pace import PacePlan as PacePlan
+from snn5.training._pace import at_steps as at_steps
 from snn5.training._penalty import Penalty as Penalty
 from snn5.training._penalty import Regulariser as Regulariser
 from snn5.training._penalty import penalised as penalised
+from snn5.training._plan import Plan as Plan
+from snn5.training._precision import computing as computing
 from snn5.training._state import Fit as Fit

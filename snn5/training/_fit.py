@@ -19,6 +19,7 @@ from snn5.training._distributed import Group, distributed
 from snn5.training._evaluate import Evaluation, evaluate
 from snn5.training._losses import loss_of
 from snn5.training._mix import mix_of
+from snn5.training._plan import Plan
 from snn5.training._precision import computing, lay_out
 from snn5.training._resume import Resume, fingerprint
 from snn5.training._state import Epoch, Fit, State
@@ -38,6 +39,7 @@ def fit(
     resume: Path | None = None,
     every_s: float = 60.0,
     keep_finished: bool = False,
+    plan: Plan | None = None,
 ) -> Fit:
     """Train `model` in place; under torchrun, together with the other processes (see `distributed`). It ends with the last weights.
 
@@ -54,6 +56,7 @@ def fit(
             threads; with more than two processes, up to rounding). A file of another training is ignored, with a warning. What
             `extra_loss` does is not known here: give each its own file.
         keep_finished: leave the file when the training has ended (a further call then answers at once); else it is removed.
+        plan: what the recipe does differently; None: nothing.
 
     Raises:
         UserError: the loss is not finite; a spiking layer is silent or saturated (names it); the file in `resume` is corrupt.
@@ -62,15 +65,17 @@ def fit(
         if settings.batch_size < group.smallest_batch:
             raise UserError(f"batch_size={settings.batch_size}; batch norm needs at least 2 samples on each of {group.size} process(es)")
         lay_out(model, settings.channels_last)
-        state = State(model, settings, generator, math.ceil(len(train) / settings.batch_size))
-        made_by = fingerprint(model, train, val, settings, generator, group.size) if resume and group.rank == 0 else {}
+        plan = plan or Plan()
+        plan.prepare(model, train)
+        state = State(model, settings, generator, plan.optimiser(model, settings, math.ceil(len(train) / settings.batch_size)))
+        made_by = fingerprint(model, train, val, settings, generator, group.size, repr(plan)) if resume and group.rank == 0 else {}
         file = Resume(resume if group.rank == 0 else None, made_by, every_s)
         if (saved := group.from_first(file.load)) is not None:
             state.load_state_dict(saved)
         tell = _with_text(tick) if group.rank == 0 else lambda _text: None
         for _ in range(state.epoch):
             tell("")
-        learner = _Learner(model, train, settings, state, group, extra_loss)
+        learner = _Learner(model, train, settings, state, group, extra_loss, plan)
         while (epoch := state.epoch) < settings.epochs:
             learner.epoch(file)
             evaluation, weights = learner.validate(val)
@@ -95,9 +100,17 @@ class _Learner:
     """One epoch's training and validation."""
 
     def __init__(
-        self, model: nn.Module, train: Samples, settings: Train, state: State, group: Group, extra_loss: Callable[[int], Tensor] | None
+        self,
+        model: nn.Module,
+        train: Samples,
+        settings: Train,
+        state: State,
+        group: Group,
+        extra_loss: Callable[[int], Tensor] | None,
+        plan: Plan,
     ) -> None:
         self.model, self.train, self.settings, self.state, self.group, self.extra_loss = model, train, settings, state, group, extra_loss
+        self.plan = plan
         self.device = train.y_N.device
         self.shared = group.wrap(model)
         self.loss, self.augmentations, self.mix = loss_of(settings), augmentations_of(settings), mix_of(settings, model)
@@ -107,9 +120,11 @@ class _Learner:
         now, generator = self.state.now, self.state.generator
         if now.order is None:
             now.order = torch.randperm(len(self.train), generator=generator)
+        self.plan.begin(self.model, self.state.epoch)
         self.model.train()
         for index in cut(now.order, self.settings.batch_size, self.group.smallest_batch)[now.batches :]:
             x_TNCHW, y = self.train.batch(index.to(self.device))
+            x_TNCHW = self.plan.change(x_TNCHW, index, self.state.epoch, generator)
             x_TNCHW = augmented(x_TNCHW, self.augmentations, generator)
             if self.mix is not None:
                 x_TNCHW, y = self.mix(x_TNCHW, y, generator)
@@ -144,7 +159,8 @@ class _Learner:
     def validate(self, val: Samples) -> tuple[Evaluation, dict[str, Tensor]]:
         """The weights that count after this epoch, and what they give: rank 0's."""
         average = self.state.average
-        with nullcontext() if average is None else average.applied(self.model), computing(self.settings.precision, self.device):
+        mean = nullcontext() if average is None else average.applied(self.model)
+        with mean, computing(self.settings.precision, self.device), self.plan.validating(self.model):
             return self.group.from_first(lambda: evaluate(self.model, val)), self.group.same(copy_of(self.model))
 
 

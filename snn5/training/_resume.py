@@ -90,13 +90,13 @@ class Resume:
 
 
 def fingerprint(
-    model: nn.Module, train: Samples, val: Samples, settings: Train, generator: torch.Generator, ranks: int = 1
+    model: nn.Module, train: Samples, val: Samples, settings: Train, generator: torch.Generator, ranks: int = 1, plan: str = ""
 ) -> dict[str, str]:
     """What a training's result depends on, part by part, before its first step."""
     device = train.y_N.device
     machine = [torch.__version__, torch.backends.cpu.get_cpu_capability(), torch.get_num_threads(), device.type, ranks]
     return {
-        "settings": _hash(json.dumps(asdict(settings), sort_keys=True, default=str).encode()),
+        "settings": _hash(json.dumps(asdict(settings), sort_keys=True, default=str).encode(), *([plan.encode()] if plan else [])),
         "model": _hash(_description(model).encode(), *_named(model.state_dict())),
         "data": _hash(
             *(part for data in (train, val) for part in (*_named({"x": data.x_NTCHW, "y": data.y_N}), repr(data.scale).encode()))

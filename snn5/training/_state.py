@@ -10,7 +10,6 @@ from snn5.config import Train
 from snn5.training._activity import Guard
 from snn5.training._average import Average
 from snn5.training._evaluate import Evaluation
-from snn5.training._optimiser import optimiser_of
 
 Curves = dict[str, list[tuple[int, float]]]  # name -> [(epoch, value), ...]
 
@@ -68,9 +67,15 @@ class State:
         average: the running mean of the weights, or None. result: of the epochs so far. epoch: 0-based. step: optimiser steps so far.
     """
 
-    def __init__(self, model: nn.Module, settings: Train, generator: torch.Generator, steps_per_epoch: int) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        settings: Train,
+        generator: torch.Generator,
+        optimiser: tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR],
+    ) -> None:
         self.model, self.generator = model, generator
-        self.optimiser, self.schedule = optimiser_of(model, settings, steps_per_epoch)
+        self.optimiser, self.schedule = optimiser
         self.average = Average(model, settings.ema_decay) if settings.ema_decay else None
         self.guard = Guard(settings.guard_epochs, settings.warmup_epochs)
         self.result, self.epoch, self.step, self.now = Fit(), 0, 0, Epoch()

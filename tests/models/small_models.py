@@ -56,6 +56,7 @@ SMALL: dict[str, Small] = {
     "glif_resnet18": Small(family="glif_resnet", neuron="glif", image=16, args=_WIDTH),
     "spiking_ssm": Small(family="spiking_ssm", neuron="lif", args={"width": 8, "d_state": 8, "dt_min": 0.5, "dt_max": 2.0}),
     "spiking_tcn": Small(family="spiking_tcn", neuron="plif", image=4, args={"width": 8, "taps": 2}),
+    "spiking_airnet": Small(family="airnet", neuron="lif", image=20, args=_WIDTH),  # 20 pixels pass as 19, 9, 4 and 2
 }
 
 # What a family can be switched to, each held to the same properties.

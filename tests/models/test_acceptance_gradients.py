@@ -56,7 +56,7 @@ def test_g6_every_parameter_learns(case: Case) -> None:
 
 
 FRESH = ["sew_resnet8", "sew_7b", "spikingformer_4_256", "ms_resnet18", "dta_ms_resnet18", "staa_resnet19", "hsvt_tiny", "glif_resnet18"]
-FRESH += ["spiking_ssm", "spiking_tcn"]
+FRESH += ["spiking_ssm", "spiking_tcn", "spiking_airnet"]
 
 
 @pytest.mark.parametrize("name", FRESH)  # the baseline spiking_resnet starts with silent branches, as published

@@ -76,6 +76,13 @@ def test_glif_costs_c_times_7_plus_t(time_steps: int, published: int) -> None:
     assert count("glif_resnet18", neuron="glif", **shape) - count("glif_resnet18", neuron="lif", **shape) == published
 
 
+def test_airnet() -> None:
+    """Six convolutions with their norms, and the head; the whitening is no parameter."""
+    pairs = [(12, 64), (64, 64), (64, 256), (256, 256), (256, 256), (256, 256)]
+    wanted = sum(9 * a * b + 2 * b for a, b in pairs) + 256 * 10 + 10
+    assert count("spiking_airnet", neuron="lif", **CIFAR10) == wanted == 1_965_578
+
+
 @every_architecture
 def test_plif_costs_one_number_per_layer(case: Case) -> None:
     """As many as the model has neuron layers; LIF and IF have none."""

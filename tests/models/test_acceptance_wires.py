@@ -41,6 +41,11 @@ def spikingformer(_args: dict[str, object]) -> Expected:
     return [*ENDS, (r".*\.attention\.outer", "integer"), (r"(tokenizer|blocks)\..*", "binary")]
 
 
+def airnet(_args: dict[str, object]) -> Expected:
+    """Two convolutions, the first of them fixed, before the first neuron."""
+    return [(r"stem_conv\.1", "float"), *spikes_between_the_ends({})]
+
+
 def spikes_between_the_ends(_args: dict[str, object]) -> Expected:
     """A neuron behind each sum."""
     return [*ENDS, (r"blocks\..*", "binary")]
@@ -92,6 +97,7 @@ FAMILIES: dict[str, Callable[[dict[str, object]], Expected]] = {
     "glif_resnet": spikes_between_the_ends,
     "spiking_ssm": spiking_ssm,
     "spiking_tcn": spiking_tcn,
+    "airnet": airnet,
 }
 
 

@@ -1,0 +1,94 @@
+"""P1, target 1: CIFAR-10 on two CPU cores, a spiking network in as few minutes as it takes.
+
+    SNN5_DATA_ROOT=... python -m experiments.cifar10 --profile cifar10_fast
+    SNN5_DATA_ROOT=... torchrun --nproc-per-node 2 -m experiments.cifar10 --profile cifar10_fast
+
+The second shares each batch between two processes, one core each, which is faster where other programs want the cores, too. Profiles (in
+params.yaml, `p1_fast`): cifar10_fast (60 minutes on two cores), cifar10 (6 hours), cifar10_gpu (larger, for one GPU).
+Protocol: 5 % of the training images are validation, which alone chooses the epoch and T; the test images are read once, after the last
+step. Reported are the chosen epoch and the last, at each T, plain; with test-time flip (the mean over an image and its mirror image) apart.
+Interrupt it at will: the same command goes on from the last whole epoch and ends as if nothing had happened, to the last bit (same
+machine, processes and threads). Out: experiments/results/cifar10.json and .cache/experiments/cifar10/PROFILE/chosen.safetensors.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from experiments._clock import Clock
+from experiments._static import Tested, network, test_of, write
+from snn5 import config
+from snn5.config import Config
+from snn5.datasets import Splits, load
+from snn5.errors import UserError
+from snn5.files import find_root
+from snn5.models import initialise
+from snn5.reproducible import keep_memory, seed_of
+from snn5.training import Evaluation, PacePlan, distributed, fit, own_device, samples
+
+NAME, KEPT = "cifar10", Path(".cache/experiments/cifar10")
+RESULT = Path("experiments/results/cifar10.json")
+
+
+def main(chosen: Config, seed: int, result: Path = RESULT, kept: Path = KEPT) -> None:
+    """Train or go on, then test and write."""
+    settings, folder = chosen.p1_fast, kept / f"{chosen.profile}-seed{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    clock = Clock(folder / "clock.json")
+    splits, device = splits_of(chosen), own_device()
+    model = network(settings.train, splits.train, settings.pace.steps[0])
+    generator = torch.Generator().manual_seed(seed_of(NAME, seed))
+    initialise(model, generator)
+    model.to(device)
+    train, val = (samples(split, device) for split in (splits.train, splits.val))
+    with distributed() as group:
+
+        def note(epoch: int, evaluation: Evaluation) -> None:
+            entry = clock.note(epoch, T=settings.pace.steps_of(epoch), val=evaluation.accuracy)
+            left = (settings.train.epochs - 1 - epoch) * entry["wall_min"] / (epoch + 1)
+            if group.rank == 0:
+                text = f"val {100 * evaluation.accuracy:.2f} %, {entry['wall_min']:.1f} min, processors {entry['cpu_min']:.1f} min"
+                tell(f"epoch {epoch + 1}/{settings.train.epochs} T={entry['T']}: {text}, about {left:.0f} min left")
+
+        plan = PacePlan(settings.pace)
+        how: dict[str, Any] = {"resume": folder / "training.pt", "every_s": float("inf"), "keep_finished": True}
+        trained = fit(model, train, val, settings.train, generator=generator, report=note, plan=plan, **how)
+        if group.rank == 0:
+            machine = {"processes": group.size, "threads": torch.get_num_threads(), "device": device.type}
+            tested = Tested(settings=settings, model=model, fit=trained, splits=splits, seed=seed, device=device)
+            write(result, chosen.profile, test_of(tested, folder / "chosen.safetensors"), clock.epochs, machine)
+
+
+def splits_of(chosen: Config) -> Splits:
+    """The profile's images."""
+    data = chosen.data.frames
+    return load(
+        data.dataset,
+        time_steps=data.time_steps,
+        val_fraction=data.val_fraction,
+        test_fraction=data.test_fraction,
+        split_seed=data.split_seed,
+    )
+
+
+def tell(text: str) -> None:
+    """A line of progress."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--profile", default="cifar10_fast", help="of params.yaml")
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    try:
+        os.chdir(find_root())
+        keep_memory()
+        main(config.load(profile=asked.profile), asked.seed)
+    except UserError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,48 @@
+"""Settings of `p1_fast`: a network for static images in as few minutes as it takes."""
+
+from dataclasses import dataclass, field
+
+from snn5._sections import repeated
+from snn5._settings import setting
+from snn5.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pace:
+    """What the recipe has beyond `Train`: few steps first, a triangular learning rate, flips that take turns.
+
+    `step_plan` lists [epochs, T]; the epochs add up to the training's. `steps` are the T at which the network is tested; validation after
+    each epoch takes the first of them.
+    """
+
+    step_plan: list[list[int]]
+    steps: list[int] = field(default_factory=lambda: [2, 4])
+    momentum: float = setting(0.9, low=0.0, high=0.999)
+    nesterov: bool = setting(True)
+    lr_start: float = setting(0.2, low=0.0, high=1.0)  # of lr, at the first step
+    lr_peak: float = setting(0.23, low=0.01, high=0.99)  # share of the steps after which lr is reached
+    lr_end: float = setting(0.05, low=0.0, high=1.0)  # of lr, at the last step
+    bias_lr_scale: float = setting(1.0, low=0.0, high=1000.0)  # times lr, for the norms' biases
+    flip_alternates: bool = setting(True)  # each image is flipped in every other epoch, half of them first
+    shift_pixels: int = setting(2, low=0, high=16)  # up to so many either way; what comes in is mirrored at the border
+    whiten_images: int = setting(5000, low=1, high=10**7)  # of the training images, for a stem that measures them
+    budget_minutes: float = setting(60.0, low=0.0, high=1e5)  # on two cores; twice as many minutes of processor time
+
+    def __post_init__(self) -> None:
+        if not self.step_plan or any(len(part) != 2 or min(part) < 1 for part in self.step_plan):
+            raise UserError(f"step_plan={self.step_plan}; need [epochs, T] pairs of numbers above 0, e.g. [[12, 1], [5, 2]]")
+        if not self.steps or repeated(self.steps) or min(self.steps) < 1:
+            raise UserError(f"steps={self.steps}; need at least one T, each above 0, all different")
+
+    @property
+    def epochs(self) -> int:
+        """Of the whole plan."""
+        return sum(epochs for epochs, _ in self.step_plan)
+
+    def steps_of(self, epoch: int) -> int:
+        """T in `epoch` (0-based); past the plan's end that of its end."""
+        for epochs, steps in self.step_plan:
+            if epoch < epochs:
+                return steps
+            epoch -= epochs
+        return self.step_plan[-1][1]
