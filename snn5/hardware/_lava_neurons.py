@@ -80,7 +80,8 @@ class PyNeurons(AbstractPyLifModelFixed):
         self.reset_interval = proc_params["reset_interval"]
         self.reset_offset = proc_params["reset_offset"] % self.reset_interval
         self.once, self.waiting = bool(proc_params["once"]), np.array(True)
-        self.steps, self.file, self.raster = proc_params["steps"], proc_params["file"], []
+        self.steps, self.file = proc_params["steps"], proc_params["file"]
+        self.raster: list[np.ndarray] = []
 
     scale_threshold = PyLifResetModelBitAcc.scale_threshold
 
@@ -125,7 +126,7 @@ class PyDelayed(AbstractPyDelaySparseModel):
 
     run_spk = PyDelaySparseModelBitAcc.run_spk
 
-    def get_delay_wgts_mat(self, weights: Any, delays: Any, max_delay: int) -> Any:  # type: ignore[override]
+    def get_delay_wgts_mat(self, weights: Any, delays: Any, max_delay: int) -> Any:
         """The stock matrix."""
         if self.kept is None:
             self.kept = AbstractPyDelaySparseModel.get_delay_wgts_mat(weights, delays, max_delay).tocsr()
@@ -150,7 +151,8 @@ class PyRecord(PyLoihiProcessModel):
 
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)
-        self.steps, self.file, self.seen = proc_params["steps"], proc_params["file"], []
+        self.steps, self.file = proc_params["steps"], proc_params["file"]
+        self.seen: list[np.ndarray] = []
 
     def run_spk(self) -> None:
         """One step."""

@@ -48,8 +48,8 @@ def run(network: IntegerNetwork, x_TNCHW: Int, *, how: Plan | None = None) -> Tr
     copies = _copies(n, how)
     length = -(-n // copies)  # samples in a stream; the last stream repeats the last sample
     index_CL = np.minimum(np.arange(copies * length), n - 1).reshape(copies, length)
-    frames = np.broadcast_to(x_TNCHW, (steps, *x_TNCHW.shape[1:]))[:, index_CL].reshape(steps, copies, length, -1)
-    frames = frames.transpose(2, 0, 1, 3).reshape(length * steps, -1)  # [time, copies x neurons]
+    shown = np.broadcast_to(x_TNCHW, (steps, *x_TNCHW.shape[1:]))[:, index_CL].reshape(steps, copies, length, -1)
+    frames = shown.transpose(2, 0, 1, 3).reshape(length * steps, -1)  # [time, copies x neurons]
     rasters, currents = _simulate(network, frames, how, copies)
 
     def samples(record: np.ndarray, late: int) -> np.ndarray:
