@@ -128,7 +128,7 @@ def _step(module: Any) -> Tensor | None:
         return None
     wide = as_double(step).expand(len(module.weight)) if step.numel() == 1 else as_double(step)
     level = as_double(module.weight) / wide.reshape(-1, *[1] * (module.weight.ndim - 1))
-    return wide if bool(((level - level.round()).abs() < 1e-5).all()) else None
+    return wide if bool(((level - level.round()).abs() < 1e-4).all()) else None
 
 
 def _odd_shape(module: Any, form: Form) -> tuple[int, int, int]:
