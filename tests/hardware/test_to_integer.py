@@ -27,6 +27,7 @@ MODELS: list[tuple[str, dict[str, Any]]] = [
     ("sew_resnet18", {"width": 4, "image_size": 32, "neuron": "if"}),
     ("sew_7b", {"width": 4}),
     ("spiking_resnet8", {"width": 4, "zero_init": False, "neuron_args": {"tau": 1.3}}),
+    ("spikingformer_4_256_qk", {"dim": 16, "depth": 1, "heads": 2, "image_size": 16}),
     ("ms_resnet18", {"width": 4, "neuron_args": {"tau": 1.3}}),
 ]
 
