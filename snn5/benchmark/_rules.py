@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from snn5.benchmark._fanout import CONVOLUTIONS, conv_fanout, linear_fanout
 from snn5.errors import UserError
-from snn5.models import DiagonalSSM, Gate, MatMul
+from snn5.models import DiagonalSSM, Gate, HeadSum, MatMul
 
 
 @dataclass(kw_only=True)
@@ -129,6 +129,15 @@ def linear_work(layer: nn.Module, inputs: tuple[Tensor, ...], out: Tensor) -> Wo
     return work
 
 
+def sum_work(_module: nn.Module, inputs: tuple[Tensor, ...], out: Tensor) -> Work:
+    """A sum over channels of [T, N, ...]: every input is added once, to one output."""
+    x_BI = inputs[0].flatten(0, 1)
+    ones_I = torch.ones(x_BI.shape[1:], dtype=torch.float64, device=x_BI.device)
+    work = work_of(x_BI, ones_I, ones_I)
+    work.outputs, work.output_size, work.padded = out.numel(), prod(out.shape[2:]), work.dense
+    return work
+
+
 def matmul_work(_module: nn.Module, inputs: tuple[Tensor, ...], out: Tensor) -> Work:
     """a b of [T, N, ..., i, j] and [T, N, ..., j, k]: element j of a row meets element j of a column, so sums over i and k go first."""
     a, b = inputs
@@ -190,6 +199,7 @@ RULES: dict[type[nn.Module], Rule] = {
     MatMul: matmul_work,
     Gate: gate_work,
     DiagonalSSM: ssm_work,
+    HeadSum: sum_work,
 }
 
 

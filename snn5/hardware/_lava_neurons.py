@@ -34,11 +34,21 @@ class Neurons(LIFReset):
 
     Args:
         thresholds, biases: per neuron, in weight steps. decay: d, 0 to 4096.
-        reset_interval, reset_offset: see LIFReset. once: at most one spike between two resets. steps: of the record.
+        reset_interval, reset_offset: see LIFReset. once: at most one spike between two resets.
+        steps: after so many the record is written to `file`: Lava would hand over a variable number by number.
     """
 
     def __init__(
-        self, *, thresholds: np.ndarray, biases: np.ndarray, decay: int, reset_interval: int, reset_offset: int, once: bool, steps: int
+        self,
+        *,
+        thresholds: np.ndarray,
+        biases: np.ndarray,
+        decay: int,
+        reset_interval: int,
+        reset_offset: int,
+        once: bool,
+        steps: int,
+        file: str,
     ) -> None:
         shape = (len(thresholds),)
         super().__init__(
@@ -51,9 +61,8 @@ class Neurons(LIFReset):
             reset_interval=reset_interval,
             reset_offset=reset_offset,
         )
-        self.proc_params["once"] = once
+        self.proc_params["once"], self.proc_params["steps"], self.proc_params["file"] = once, steps, file
         self.vth = Var(shape=shape, init=thresholds)
-        self.raster = Var(shape=(*shape, steps), init=0)
 
 
 @implements(proc=Neurons, protocol=LoihiProtocol)
@@ -64,7 +73,6 @@ class PyNeurons(AbstractPyLifModelFixed):
 
     s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
     vth: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=17)
-    raster: np.ndarray = LavaPyType(np.ndarray, np.int8)
 
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)
@@ -72,6 +80,8 @@ class PyNeurons(AbstractPyLifModelFixed):
         self.reset_interval = proc_params["reset_interval"]
         self.reset_offset = proc_params["reset_offset"] % self.reset_interval
         self.once, self.waiting = bool(proc_params["once"]), np.array(True)
+        self.steps, self.file = proc_params["steps"], proc_params["file"]
+        self.raster: list[np.ndarray] = []
 
     scale_threshold = PyLifResetModelBitAcc.scale_threshold
 
@@ -80,6 +90,8 @@ class PyNeurons(AbstractPyLifModelFixed):
         if self.time_step % self.reset_interval == self.reset_offset:
             self.waiting = np.ones(self.v.shape, bool)
         PyLifResetModelBitAcc.run_spk(self)
+        if self.time_step == self.steps:
+            np.save(self.file, np.stack(self.raster, -1))
 
     def spiking_activation(self) -> np.ndarray:
         """v > vth, written down."""
@@ -87,7 +99,7 @@ class PyNeurons(AbstractPyLifModelFixed):
         if self.once:
             spikes = spikes & self.waiting
             self.waiting = self.waiting & ~spikes
-        self.raster[:, self.time_step - 1] = spikes
+        self.raster.append(np.asarray(spikes, np.uint8))
         return np.asarray(spikes)
 
 
@@ -114,7 +126,7 @@ class PyDelayed(AbstractPyDelaySparseModel):
 
     run_spk = PyDelaySparseModelBitAcc.run_spk
 
-    def get_delay_wgts_mat(self, weights: Any, delays: Any, max_delay: int) -> Any:  # type: ignore[override]
+    def get_delay_wgts_mat(self, weights: Any, delays: Any, max_delay: int) -> Any:
         """The stock matrix."""
         if self.kept is None:
             self.kept = AbstractPyDelaySparseModel.get_delay_wgts_mat(weights, delays, max_delay).tocsr()
@@ -122,12 +134,11 @@ class PyDelayed(AbstractPyDelaySparseModel):
 
 
 class Record(AbstractProcess):
-    """Writes down the currents that reach it: the read-out."""
+    """Writes down the currents that reach it: the read-out. steps, file: as for `Neurons`."""
 
-    def __init__(self, *, classes: int, steps: int) -> None:
-        super().__init__(classes=classes, steps=steps)
+    def __init__(self, *, classes: int, steps: int, file: str) -> None:
+        super().__init__(classes=classes, steps=steps, file=file)
         self.a_in = InPort(shape=(classes,))
-        self.data = Var(shape=(classes, steps), init=0)
 
 
 @implements(proc=Record, protocol=LoihiProtocol)
@@ -137,8 +148,14 @@ class PyRecord(PyLoihiProcessModel):
     """Sums all that is connected."""
 
     a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32)
-    data: np.ndarray = LavaPyType(np.ndarray, np.int32)
+
+    def __init__(self, proc_params: Any) -> None:
+        super().__init__(proc_params)
+        self.steps, self.file = proc_params["steps"], proc_params["file"]
+        self.seen: list[np.ndarray] = []
 
     def run_spk(self) -> None:
         """One step."""
-        self.data[:, self.time_step - 1] = self.a_in.recv()
+        self.seen.append(np.array(self.a_in.recv()))
+        if self.time_step == self.steps:
+            np.save(self.file, np.stack(self.seen, -1))

@@ -1,4 +1,4 @@
-"""Synapses one by one: the sparse matrix [neurons, source's neurons] of a convolution or of dense weights, both sides flattened as C H W."""
+"""Synapses one by one: the sparse matrix [neurons, source's neurons] of convolutions and dense weights, both sides flattened as C H W."""
 
 import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
@@ -17,7 +17,7 @@ def matrix(synapses: Synapses, before: Shape, behind: Shape) -> csr_matrix:
     weight = synapses.weight
     if synapses.kind == "dense":
         return csr_matrix(weight)
-    channels_out, per_group, height, width = weight.shape
+    channels_out, per_group = weight.shape[:2]
     o, i, u, v = (axis.ravel() for axis in np.nonzero(weight))
     values = weight[o, i, u, v]
     source_channel = i + (o // (channels_out // synapses.groups)) * per_group

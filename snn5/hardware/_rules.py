@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from snn5.hardware._form import Form, Term, convolve
 from snn5.hardware._trace_model import Rule, Wire, as_double, literal, pool
+from snn5.models import HeadSpread, HeadSum
 from snn5.neurons import IF, LIF, PLIF, MembraneLIF, TTFSLatch
 
 HARD = "train it with v_reset=0 (a hard reset), or any other number for v_reset"
@@ -115,6 +116,21 @@ def _flatten(module: Any, wire: Wire, _name: str) -> Wire:
     return wire.flatten(2)
 
 
+def _head_sum(module: Any, wire: Wire, _name: str) -> Wire:
+    return wire.to(convolve(wire.form, _ones(module.heads, wire.form.shape[0] // module.heads, module.heads)))
+
+
+def _head_spread(module: Any, wire: Wire, _name: str) -> Wire:
+    heads = wire.form.shape[0]
+    return wire.to(convolve(wire.form, _ones(heads * module.each, 1, heads)))
+
+
+def _ones(outputs: int, inputs: int, groups: int) -> Term:
+    """A 1x1 convolution whose weights are all 1."""
+    weight, step = torch.ones(outputs, inputs, 1, 1, dtype=torch.float64), torch.ones(outputs, dtype=torch.float64)
+    return Term(source="", weight=weight, groups=groups, step=step)
+
+
 def _one(value: Any) -> int | None:
     """A side given as a number or a pair of equal ones."""
     values = value if isinstance(value, tuple) else (value,)
@@ -128,7 +144,7 @@ def _step(module: Any) -> Tensor | None:
         return None
     wide = as_double(step).expand(len(module.weight)) if step.numel() == 1 else as_double(step)
     level = as_double(module.weight) / wide.reshape(-1, *[1] * (module.weight.ndim - 1))
-    return wide if bool(((level - level.round()).abs() < 1e-5).all()) else None
+    return wide if bool(((level - level.round()).abs() < 1e-4).all()) else None
 
 
 def _odd_shape(module: Any, form: Form) -> tuple[int, int, int]:
@@ -151,6 +167,8 @@ RULES: dict[type[nn.Module], Rule] = {
     nn.Dropout2d: _same,
     sj.Dropout: _same,
     nn.Flatten: _flatten,
+    HeadSum: _head_sum,
+    HeadSpread: _head_spread,
     LIF: _neuron,
     PLIF: _neuron,
     IF: _neuron,

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from snn5.hardware._form import Form, Term
+from snn5.hardware._form import Form, Shape, Term
 from snn5.hardware._integer_network import ONE, UNIT, Int, Population, Readout, Synapses
 from snn5.hardware._trace_model import Neurons
 
@@ -29,7 +29,7 @@ Scale = Literal["channel", "tensor"]
 
 @dataclass(kw_only=True)
 class Rounding:
-    """How models are made whole. scale: units per channel or per layer. bits: of a weight, 2 to 8.
+    """How a model is made whole. scale: units per channel or per layer. bits: of a weight, 2 to 8. shapes: of its sources.
 
     Attributes:
         seen: whole weights by what they were made from, so that equal synapses share one array.
@@ -37,6 +37,7 @@ class Rounding:
 
     scale: Scale
     bits: int
+    shapes: dict[str, Shape]
 
     def __post_init__(self) -> None:
         self.seen: dict[tuple[int, bytes], tuple[Tensor, np.ndarray]] = {}
@@ -86,7 +87,7 @@ class Rounding:
         if key not in self.seen:
             self.seen[key] = term.weight, (term.weight / unit.reshape(-1, 1, 1, 1)).round().to(torch.int32).numpy()
         weight = self.seen[key][1]
-        if form.shape[1:] == (1, 1) and term.groups == 1 and term.padding == 0:  # it sees the whole image
+        if term.weight.shape[-2:] == self.shapes[term.source][1:] and term.groups == 1 and term.padding == 0:  # it sees the whole image
             return Synapses(source=term.source, kind="dense", weight=weight.reshape(len(weight), -1))
         return Synapses(source=term.source, kind="conv", weight=weight, stride=term.stride, padding=term.padding, groups=term.groups)
 
@@ -98,7 +99,7 @@ class Rounding:
             return None
         if self.scale == "tensor" and not bool((first == first[0]).all()):
             return None
-        largest = self._per_channel([term.weight.abs().flatten(1).amax(1) for term in form.terms]) / first
+        largest = (self._per_channel([term.weight.abs().flatten(1).amax(1) for term in form.terms]) / first).round()
         bias = self._per_channel([form.bias.abs()]) / first
         most = torch.minimum(self.largest / largest.clamp_min(1), LARGEST_BIAS / bias.clamp_min(1e-9))
         most = torch.minimum(most, LARGEST_THRESHOLD * first / theta).clamp_max(float(self.largest)).add(1e-9).floor()

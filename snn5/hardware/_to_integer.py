@@ -76,7 +76,8 @@ def port(
     if not 2 <= bits <= 8:
         raise UserError(f"bits={bits}; need 2 to 8, the width of a synapse on the chips")
     tracer, logits = trace(model, input_shape, divisor)
-    rounding = Rounding(scale=scale, bits=bits)
+    shapes = {INPUT: input_shape} | {n.name: n.form.shape for n in tracer.neurons}
+    rounding = Rounding(scale=scale, bits=bits, shapes=shapes)
     made = [rounding.population(neurons) for neurons in tracer.neurons]
     return IntegerNetwork(
         populations=tuple(population for population, _ in made),

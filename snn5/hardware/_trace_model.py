@@ -137,40 +137,27 @@ def pool(channels: int, window: tuple[int, int], weight: float, *, stride: int, 
     return Term(source="", weight=values, stride=stride, padding=padding, groups=channels, step=step)
 
 
-def literal(form: Form) -> tuple[Term, bool] | None:
-    """The one spike that a form is, or (False) the one that it is the negation of; None: it is something else."""
-    if len(form.terms) != 1 or not form.terms[0].pixelwise:
+def literal(form: Form) -> bool | None:
+    """Whether every channel of a form is one spike of a source (True) or the negation of one (False); None: it is something else."""
+    if len(form.terms) != 1:
         return None
-    weight = form.terms[0].weight.flatten()
+    term = form.terms[0]
+    weight = term.weight.flatten(1)
+    if term.weight[0, 0].numel() != 1 or term.stride != 1 or term.padding or not bool(((weight != 0).sum(1) == 1).all()):
+        return None
     for positive, w, b in ((True, 1.0, 0.0), (False, -1.0, 1.0)):
-        if bool((weight == w).all()) and bool((form.bias == b).all()):
-            return form.terms[0], positive
+        if bool((weight.sum(1) == w).all()) and bool((form.bias == b).all()):
+            return positive
     return None
 
 
 def both(a: Wire, b: Wire) -> Wire:
     """a AND b, spikes or negated spikes: fires where the sum of both is more than 1."""
     tracer = a.tracer
-    if literal(a.form) is None or literal(b.form) is None:
-        return tracer.problem(
-            "it multiplies two activations that are not both single spikes", "multiply spikes of two neuron layers (an AND)", a.form.shape
-        )
-    if a.form.shape != b.form.shape:
-        return both_broadcast(a, b)
+    if literal(a.form) is None or literal(b.form) is None or a.form.shape != b.form.shape:
+        reason = "it multiplies two activations that are not both single spikes of one shape"
+        return tracer.problem(reason, "multiply spikes of two neuron layers (an AND)", a.form.shape)
     return tracer.gate(f"{tracer.place}.and", a.form + b.form, 1.0)
-
-
-def both_broadcast(a: Wire, b: Wire) -> Wire:
-    """As `both`, where one of them has a single channel that all channels of the other one share."""
-    narrow, wide = sorted((a, b), key=lambda wire: wire.form.shape[0])
-    channels = wide.form.shape[0]
-    if narrow.form.shape != (1, *wide.form.shape[1:]):
-        shapes = f"{list(a.form.shape)} and {list(b.form.shape)}"
-        return a.tracer.problem(
-            f"it multiplies spikes of shapes {shapes}", "multiply equal shapes, or one channel with many", wide.form.shape
-        )
-    spread = Term(source="", weight=torch.ones(channels, 1, 1, 1, dtype=torch.float64), step=torch.ones(channels, dtype=torch.float64))
-    return a.tracer.gate(f"{a.tracer.place}.and", convolve(narrow.form, spread) + wide.form, 1.0)
 
 
 Rule = Callable[[Any, Wire, str], Wire]

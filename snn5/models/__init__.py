@@ -16,3 +16,5 @@ from snn5.models._parts import MatMul as MatMul
 from snn5.models._registry import ann_twin as ann_twin
 from snn5.models._registry import create_model as create_model
 from snn5.models._registry import list_models as list_models
+from snn5.models._token_attention import HeadSpread as HeadSpread
+from snn5.models._token_attention import HeadSum as HeadSum

@@ -62,7 +62,7 @@ class Spikingformer(SpikingModel):
     """Spikingformer, 4 152 106 (4_256), 5 762 746 (2_384) and 9 320 122 (4_384) parameters for CIFAR-10, those of the neurons apart.
 
     Args:
-        layout: the published network. cml: pool currents instead of spikes.
+        layout: the published network. cml: pool currents instead of spikes. tokens: Q-K token attention (`_qk`), which chips can run.
         dim: D, a multiple of 8 and of `heads`. depth: blocks. heads: of the attention. mlp_ratio: hidden channels of an MLP over D.
         patch_size: pixels of a token's edge, 1, 2, 4, 8 or 16; an image of n pixels gives ceil(n / patch_size)^2 tokens.
             None, for any of these: as published.
@@ -77,6 +77,7 @@ class Spikingformer(SpikingModel):
         *,
         layout: Layout,
         cml: bool,
+        tokens: bool = False,
         dim: int | None = None,
         depth: int | None = None,
         heads: int | None = None,
@@ -101,7 +102,7 @@ class Spikingformer(SpikingModel):
         tau = {} if layout.tau is None or neuron not in LEAKY else {"tau": layout.tau}
         make_neuron = neurons_of(neuron, self.time_steps, {**tau, **(neuron_args or {})})
         self.stem_conv, self.tokenizer = tokenizer_layers(self.in_channels, dim, patch_size=patch_size, cml=cml, neuron=make_neuron)
-        self.blocks = nn.Sequential(*(SpikingformerBlock(dim, heads, mlp_ratio * dim, make_neuron) for _ in range(depth)))
+        self.blocks = nn.Sequential(*(SpikingformerBlock(dim, heads, mlp_ratio * dim, make_neuron, tokens=tokens) for _ in range(depth)))
         self.head = layer.Linear(dim, self.num_classes, step_mode="m")
 
     def stem(self, x_TNCHW: Tensor) -> Tensor:
@@ -124,7 +125,7 @@ LAYOUTS = {
     "dvs_2_256": Layout(dim=256, depth=2, heads=16, patch_size=16, tau=1.5),
 }
 MODELS: dict[str, Callable[..., SpikingModel]] = {
-    f"spikingformer_{name}{'_cml' if cml else ''}": partial(Spikingformer, layout=layout, cml=cml)
+    f"spikingformer_{name}{suffix}": partial(Spikingformer, layout=layout, cml=cml, tokens=tokens)
     for name, layout in LAYOUTS.items()
-    for cml in (False, True)
+    for suffix, cml, tokens in (("", False, False), ("_cml", True, False), ("_qk", False, True))
 }

@@ -10,6 +10,7 @@ Source: Zhou C. et al., Spikingformer, arXiv 2304.11954.
 from torch import Tensor, nn
 
 from snn5.models._parts import MakeNeuron, MatMul, conv_norm
+from snn5.models._token_attention import TokenAttention
 
 SCALE = 0.125  # a power of two, for any size of the heads
 ATTENTION_THRESHOLD = 0.5
@@ -82,12 +83,16 @@ class SpikingMLP(nn.Module):
 class SpikingformerBlock(nn.Module):
     """Attention, then MLP, each added to the stream.
 
+    Args:
+        tokens: Q-K token attention instead of the published one.
+
     Shape: x_TNCHW -> the same, real numbers both.
     """
 
-    def __init__(self, dim: int, heads: int, hidden: int, neuron: MakeNeuron) -> None:
+    def __init__(self, dim: int, heads: int, hidden: int, neuron: MakeNeuron, *, tokens: bool = False) -> None:
         super().__init__()
-        self.attention = SpikingSelfAttention(dim, heads, neuron)
+        attention = TokenAttention if tokens else SpikingSelfAttention
+        self.attention = attention(dim, heads, neuron)
         self.mlp = SpikingMLP(dim, hidden, neuron)
 
     def forward(self, x_TNCHW: Tensor) -> Tensor:

@@ -49,6 +49,8 @@ SMALL: dict[str, Small] = {
     **{f"spikingformer_{f}": Small(family="spikingformer", neuron="lif", image=48, args=_FORMER) for f in FORMERS[3:]},
     **{f"spikingformer_{f}_cml": Small(family="spikingformer", neuron="lif", image=16, args=_FORMER) for f in FORMERS[:3]},
     **{f"spikingformer_{f}_cml": Small(family="spikingformer", neuron="lif", image=48, args=_FORMER) for f in FORMERS[3:]},
+    **{f"spikingformer_{f}_qk": Small(family="spikingformer_qk", neuron="lif", image=16, args=_FORMER) for f in FORMERS[:3]},
+    **{f"spikingformer_{f}_qk": Small(family="spikingformer_qk", neuron="lif", image=48, args=_FORMER) for f in FORMERS[3:]},
     **{f"hsvt_{size}": Small(family="hsvt", neuron="plif", image=32, args={"width": 8, "d_head": 4}) for size in ("tiny", "small", "base")},
     "ms_resnet18": Small(family="ms_resnet", neuron="lif", args=_WIDTH),
     "dta_ms_resnet18": Small(family="dta", neuron="lif", args=_WIDTH),
@@ -117,7 +119,7 @@ CASES = MODELS + [_vary(name, changes) for name, changes in VARIANTS if name in 
 # Made small, or but for their depth, these are what another name is, too. Tests of what cannot depend on depth leave them out.
 REPEATS = {
     *(f"{kind}_resnet{depth}" for kind in ("sew", "spiking") for depth in (34, 56, 101, 110, 152)),
-    *(f"spikingformer_{size}{cml}" for size in ("2_384", "4_384", "8_512", "8_768") for cml in ("", "_cml")),
+    *(f"spikingformer_{size}{cml}" for size in ("2_384", "4_384", "8_512", "8_768") for cml in ("", "_cml", "_qk")),
     *("hsvt_small", "hsvt_base"),
 }
 ARCHITECTURES = [case for case in CASES if case.name not in REPEATS]

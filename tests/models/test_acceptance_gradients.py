@@ -20,7 +20,7 @@ ZERO = 1e-12
 # all samples, pixels and steps is seen: the published biases of Spikingformer's projection and MLP (and of HsVT's spiking MLP, if they
 # have one). In eval mode these biases count.
 BIAS_BEFORE_NORM = re.compile(r".*\.(proj|fc1|fc2)\.0\.bias|.*\.feed_forward\.[13]\.0\.bias")
-EXCEPTIONS = {"spikingformer": BIAS_BEFORE_NORM, "hsvt": BIAS_BEFORE_NORM}
+EXCEPTIONS = {"spikingformer": BIAS_BEFORE_NORM, "spikingformer_qk": BIAS_BEFORE_NORM, "hsvt": BIAS_BEFORE_NORM}
 
 
 def does_not_learn(model: nn.Module, x_TNCHW: Tensor) -> set[str]:

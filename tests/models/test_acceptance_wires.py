@@ -46,6 +46,11 @@ def airnet(_args: dict[str, object]) -> Expected:
     return [(r"stem_conv\.1", "float"), *spikes_between_the_ends({})]
 
 
+def token_attention(_args: dict[str, object]) -> Expected:
+    """Sums of q's spikes go to neurons; the gate multiplies spikes."""
+    return [*ENDS, (r"(tokenizer|blocks)\..*", "binary")]
+
+
 def spikes_between_the_ends(_args: dict[str, object]) -> Expected:
     """A neuron behind each sum."""
     return [*ENDS, (r"blocks\..*", "binary")]
@@ -90,6 +95,7 @@ FAMILIES: dict[str, Callable[[dict[str, object]], Expected]] = {
     "sew_dvs": sew_dvs,
     "spiking_resnet": spikes_between_the_ends,
     "spikingformer": spikingformer,
+    "spikingformer_qk": token_attention,
     "hsvt": hsvt,
     "ms_resnet": ms_resnet,
     "dta": dta,
