@@ -225,6 +225,24 @@ def bench_data(
     _compare(benchmarks.data(quick=quick, say=lambda text: typer.echo(f"{text} ...", err=True)), json)
 
 
+@bench.command("infer")
+def bench_infer(
+    checkpoints: Annotated[list[Path] | None, typer.Argument(metavar="[CHECKPOINT SPLIT]...", help="Each with prepared samples.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer repeats and rates.")] = False,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the figures there.")] = None,
+) -> None:
+    """Time the event engine against dense twins (PyTorch, ONNX Runtime) and SpikingJelly: one sample, one thread, sides in turn."""
+    from snn5 import bench as benchmarks
+    from snn5 import checkpoint as checkpoints_
+    from snn5.datasets import load_split
+
+    given = checkpoints or []
+    if len(given) % 2:
+        raise UserError(f"{len(given)} files; give pairs, a checkpoint and the samples it is asked about")
+    pairs = [(source.stem, checkpoints_.load(source), load_split(split)) for source, split in zip(given[::2], given[1::2], strict=True)]
+    _compare(benchmarks.infer(pairs, quick=quick, say=lambda text: typer.echo(f"{text} ...", err=True)), json)
+
+
 def _compare(rows: list[Any], json: Path | None) -> None:
     """Show rows of a benchmark; write them where a file is named."""
     from snn5 import bench as benchmarks
