@@ -84,6 +84,37 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def predict(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint of the pipeline, e.g. of p6_integrate.")],
+    files: Annotated[list[Path], typer.Argument(help="Images (.png, .jpg ...), or event recordings (.bin, .aedat4, .dat, .npz ...).")],
+    slices: Annotated[Literal["time", "count"], typer.Option(help="Slices of a recording: of equal length, or of equal number.")] = "time",
+    size: Annotated[int, typer.Option(min=0, help="Microseconds or events of a slice; 0 divides the recording.")] = 0,
+) -> None:
+    """Ask a network about files, one by one; a file that cannot be read is named, the others go on, and the exit status is 1."""
+    from snn5 import checkpoint as checkpoints
+    from snn5.inference import Predictor
+
+    network = Predictor(checkpoints.load(checkpoint), method=slices, size=size)
+    for note in network.notes:
+        typer.echo(f"note: {note}", err=True)
+    rows, errors = [], []
+    for file in files:
+        try:
+            p = network.predict(file)
+        except UserError as error:
+            errors.append(str(error))
+            continue
+        steps, synops = f"{p.step} of {network.time_steps}", "-" if p.synops is None else str(p.synops)
+        rows.append([str(file), str(p.label), f"{p.confidence:.3f}", steps, f"{p.milliseconds:.2f}", synops])
+    if rows:
+        _show(["file", "class", "confidence", "exit step", "ms", "SynOps"], rows)
+    for text in errors:
+        Console(stderr=True).print(Text.assemble(("error: ", "bold red"), (text, "red")), soft_wrap=True)
+    if errors:
+        raise typer.Exit(1)
+
+
 @data.command("list")
 def list_data() -> None:
     """All data sets that SNN5 knows, and whether their files are there."""
@@ -225,6 +256,24 @@ def bench_data(
     from snn5 import bench as benchmarks
 
     _compare(benchmarks.data(quick=quick, say=lambda text: typer.echo(f"{text} ...", err=True)), json)
+
+
+@bench.command("infer")
+def bench_infer(
+    checkpoints: Annotated[list[Path] | None, typer.Argument(metavar="[CHECKPOINT SPLIT]...", help="Each with prepared samples.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer repeats and rates.")] = False,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the figures there.")] = None,
+) -> None:
+    """Time the event engine against dense twins (PyTorch, ONNX Runtime) and SpikingJelly: one sample, one thread, sides in turn."""
+    from snn5 import bench as benchmarks
+    from snn5 import checkpoint as checkpoints_
+    from snn5.datasets import load_split
+
+    given = checkpoints or []
+    if len(given) % 2:
+        raise UserError(f"{len(given)} files; give pairs, a checkpoint and the samples it is asked about")
+    pairs = [(source.stem, checkpoints_.load(source), load_split(split)) for source, split in zip(given[::2], given[1::2], strict=True)]
+    _compare(benchmarks.infer(pairs, quick=quick, say=lambda text: typer.echo(f"{text} ...", err=True)), json)
 
 
 def _compare(rows: list[Any], json: Path | None) -> None:

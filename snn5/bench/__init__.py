@@ -1,11 +1,12 @@
 """What the clock says: training next to stock SpikingJelly (`snn5 bench train`), an early exit next to all steps (`snn5 bench cutoff`),
-events to frames next to tonic (`snn5 bench data`).
+events to frames next to tonic (`snn5 bench data`), an answer of the event engine next to dense networks (`snn5 bench infer`).
 
 Times differ from run to run, so they are no output of any stage.
 """
 
 from snn5.bench._cutoff import cutoff as cutoff
 from snn5.bench._data import data as data
+from snn5.bench._infer import infer as infer
 from snn5.bench._measure import Row as Row
 from snn5.bench._measure import write as write
 from snn5.bench._train import train as train

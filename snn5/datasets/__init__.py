@@ -21,6 +21,7 @@ from snn5.datasets._event_augment import DropEvents as DropEvents
 from snn5.datasets._event_augment import FlipEvents as FlipEvents
 from snn5.datasets._event_augment import JitterTime as JitterTime
 from snn5.datasets._frames import frames_from_events as frames_from_events
+from snn5.datasets._image_folder import read_image as read_image
 from snn5.datasets._load import SPLITS as SPLITS
 from snn5.datasets._load import load as load
 from snn5.datasets._official import verify_official as verify_official

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from snn5.inference._logits import answers as answers
     from snn5.inference._logits import leave as leave
     from snn5.inference._logits import optimal_step as optimal_step
+    from snn5.inference._predict import Prediction as Prediction
+    from snn5.inference._predict import Predictor as Predictor
     from snn5.inference._rules import RULES as RULES
     from snn5.inference._rules import EntropyRule as EntropyRule
     from snn5.inference._rules import GapRule as GapRule

@@ -2,6 +2,7 @@
 
 For every position of a population the rows of weights of all events in its receptive field are listed and added, all output channels at
 once; then the neurons of the position take their step, and those that fire become events. Work follows the number of events.
+Without an early exit a population runs all its steps before the next one begins: its weights and the potentials of a position stay close.
 """
 
 import numpy as np
@@ -15,16 +16,16 @@ V_MAX = 2**23 - 1
 
 
 @helper
-def _neurons(lanes_left, block, fresh, acc, v, at, bias, threshold, c, keep):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _neurons(left, block, fresh, acc, v, at, bias, threshold, c, keep):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     if fresh:
-        if lanes_left >= 64:
+        if left >= 64:
             return update(64, 1, acc, block, v, at, bias, threshold, c, keep, V_MAX)
-        if lanes_left >= 32:
+        if left >= 32:
             return update(32, 1, acc, block, v, at, bias, threshold, c, keep, V_MAX)
         return update(16, 1, acc, block, v, at, bias, threshold, c, keep, V_MAX)
-    if lanes_left >= 64:
+    if left >= 64:
         return update(64, 0, acc, block, v, at, bias, threshold, c, keep, V_MAX)
-    if lanes_left >= 32:
+    if left >= 32:
         return update(32, 0, acc, block, v, at, bias, threshold, c, keep, V_MAX)
     return update(16, 0, acc, block, v, at, bias, threshold, c, keep, V_MAX)
 
@@ -36,24 +37,26 @@ def _clear(values, start, count):  # type: ignore[no-untyped-def]  # pragma: no 
 
 
 @helper
-def step_position(p, position, x, found, fresh, acc, v, bias, threshold, live, spent, chan, col):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """The neurons of one position; returns the number of events so far, or -1 where a potential left its range."""
+def step_position(p, position, x, n, found, fresh, program, state):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """The n-th step of the neurons of one position; returns the number of events so far, or -1 where a potential left its range."""
+    bias, threshold, strides = program[5], program[6], program[7]
+    v, acc, chan, col, live, spent = state[0], state[2], state[3], state[4], state[10], state[11]
     padded, block, alive = p[k.PADDED], 0, False
-    outside = np.uint64(0)
+    outside, keep, once = np.uint64(0), p[k.KEEP], p[k.ONCE]
+    at, events, sums, channels = p[k.V_AT] + position * padded, n * strides[k.EVENTS] + p[k.EVENT_AT], n * strides[k.SUMS], p[k.CHANNEL_AT]
     while block < padded:
         left = padded - block
-        at = p[k.V_AT] + position * padded + block
-        fired, out, nonzero = _neurons(left, block, fresh, acc, v, at, bias, threshold, p[k.CHANNEL_AT] + block, p[k.KEEP])
+        fired, out, nonzero = _neurons(left, sums + block, fresh, acc, v, at + block, bias, threshold, channels + block, keep)
         outside |= out
         alive |= nonzero != np.uint64(0)
         while fired != np.uint64(0):
             c = block + lowest_bit(fired)
             fired = without_lowest(fired)
-            if p[k.ONCE]:
-                if spent[at - block + c]:
+            if once:
+                if spent[at + c]:
                     continue
-                spent[at - block + c] = True
-            chan[p[k.EVENT_AT] + found], col[p[k.EVENT_AT] + found] = c, x
+                spent[at + c] = True
+            chan[events + found], col[events + found] = c, x
             found += 1
         block += 64 if left >= 64 else 32 if left >= 32 else 16
     live[p[k.POSITION_AT] + position] = alive
@@ -61,75 +64,98 @@ def step_position(p, position, x, found, fresh, acc, v, bias, threshold, live, s
 
 
 @helper
-def step(program, state, fresh, held, ops):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """One step of all populations; the read-out's sums stay in acc. Returns FINISHED, or the population that left its range."""
-    pops, syns, w8, w16, w32, bias, threshold = program
-    v, acc, static, chan, col, start, shift, rows, value, values, live, spent = state
+def gather(y, x, p, begin, count, fresh, held, program, state, ops):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Add to the sums of `count` steps of one position what its synapses from `begin` on bring; how many events goes to state's counts."""
+    pops, syns, strides = program[0], program[1], program[7]
+    static, acc, counts = state[1], state[2], state[12]
+    padded = p[k.PADDED]
+    at = p[k.STATIC_AT] + (y * p[k.WIDTH] + x) * padded
+    for n in range(count):
+        counts[0, n] = counts[1, n] = 0
+        if held and not fresh:
+            copy_shifted(acc, n * strides[k.SUMS], static, at, at + padded, 0)
+    for j in range(begin, p[k.FIRST] + p[k.COUNT]):
+        s = syns[j]
+        source = pops[s[k.SOURCE]]
+        steps = 1 if held and s[k.SOURCE] == 0 else count
+        if s[k.GROUPED]:
+            for n in range(steps):
+                found = add_groups(y, x, source, s, n, program, state)
+                counts[1, n] += found
+                ops[k.SYNOPS] += found * s[k.GROUP_OUT]
+        else:
+            list_rows(y, x, padded, source, s, steps, program, state)
+            if s[k.MORE]:
+                continue
+            for n in range(steps):
+                found, counts[0, n] = counts[0, n], 0
+                if found:
+                    add_list(n, found, padded, s, program, state)
+                    counts[1, n] += found
+                    ops[k.SYNOPS] += found * s[k.GROUP_OUT]
+        if held and fresh and j + 1 == p[k.FIRST] + p[k.FROM_INPUT]:
+            copy_shifted(static, at, acc, 0, padded, 0)
+            for n in range(1, count):
+                copy_shifted(acc, n * strides[k.SUMS], static, at, at + padded, 0)
+
+
+@helper
+def block(program, state, count, fresh, still, ops):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """`count` steps of all populations; the read-out's sums stay in acc. Returns FINISHED, or the population that left its range."""
+    pops, syns, strides = program[0], program[1], program[7]
+    v, start, live, spent, counts = state[0], state[5], state[10], state[11], state[12]
     last = len(pops) - 1
+    ends = np.int64(0)
     for row in range(1, len(pops)):
         p = pops[row]
         padded, height, width = p[k.PADDED], p[k.HEIGHT], p[k.WIDTH]
-        begin = p[k.FIRST]
-        if held and not fresh:
-            begin += p[k.FROM_INPUT]
-        holds = held and p[k.FROM_INPUT] > 0
+        held = still and p[k.FROM_INPUT] > 0
+        begin = p[k.FIRST] + (p[k.FROM_INPUT] if held and not fresh else 0)
         for j in range(begin, p[k.FIRST] + p[k.COUNT]):
             if not syns[j, k.GROUPED]:
-                shift_events(pops[syns[j, k.SOURCE]], syns[j], padded, chan, col, start, shift)
-        found = 0
+                for n in range(1 if held and syns[j, k.SOURCE] == 0 else count):
+                    shift_events(pops[syns[j, k.SOURCE]], syns[j], padded, n, program, state)
         if fresh and p[k.ONCE]:
             _clear(spent, p[k.V_AT], height * width * padded)
+        for n in range(count):
+            start[n * strides[k.STARTS] + p[k.START_AT]] = 0
         for y in range(height):
             for x in range(width):
                 position = y * width + x
-                start[p[k.START_AT] + position] = found
-                added, listed = 0, 0
-                if holds and not fresh:
-                    at = p[k.STATIC_AT] + position * padded
-                    copy_shifted(acc, 0, static, at, at + padded, 0)
-                for j in range(begin, p[k.FIRST] + p[k.COUNT]):
-                    s = syns[j]
-                    source = pops[s[k.SOURCE]]
-                    if s[k.GROUPED]:
-                        n = add_groups(y, x, source, s, w8, w16, w32, acc, chan, start, value)
-                    else:
-                        listed = list_rows(y, x, padded, listed, source, s, chan, start, shift, rows, value, values)
-                        if s[k.MORE]:
-                            continue
-                        n, listed = listed, 0
-                        if n:
-                            add_list(n, padded, s, w8, w16, w32, acc, rows, values)
-                    added += n
-                    ops[k.SYNOPS] += n * s[k.GROUP_OUT]
-                    if holds and fresh and j + 1 == p[k.FIRST] + p[k.FROM_INPUT]:
-                        at = p[k.STATIC_AT] + position * padded
-                        copy_shifted(static, at, acc, 0, padded, 0)
+                gather(y, x, p, begin, count, fresh, held, program, state, ops)
                 if row == last:
                     continue
-                quiet = p[k.QUIET] == 2 or (p[k.QUIET] == 1 and (fresh or not live[p[k.POSITION_AT] + position]))
-                if added == 0 and quiet and not holds:
-                    if fresh:
-                        live[p[k.POSITION_AT] + position] = False
-                        _clear(v, p[k.V_AT] + position * padded, padded)
-                    continue
-                ops[k.UPDATES] += p[k.CHANNELS]
-                found = step_position(p, position, x, found, fresh, acc, v, bias, threshold, live, spent, chan, col)
-                if found < 0:
-                    return row
-        start[p[k.START_AT] + height * width] = found
+                at = p[k.POSITION_AT] + position
+                for n in range(count):
+                    first = fresh and n == 0
+                    ends = n * strides[k.STARTS] + p[k.START_AT] + position
+                    found = np.int64(start[ends])
+                    quiet = p[k.QUIET] == 2 or (p[k.QUIET] == 1 and (first or not live[at]))
+                    if counts[1, n] == 0 and quiet and not held:
+                        if first:
+                            live[at] = False
+                            _clear(v, p[k.V_AT] + position * padded, padded)
+                    else:
+                        ops[k.UPDATES] += p[k.CHANNELS]
+                        found = step_position(p, position, x, n, found, first, program, state)
+                        if found < 0:
+                            return row
+                    start[ends + 1] = found
         if row < last:
-            ops[k.SPIKES] += found
+            for n in range(count):
+                ops[k.SPIKES] += start[n * strides[k.STARTS] + p[k.START_AT] + height * width]
     return 0
 
 
 @helper
-def _record(pops, chan, start, spikes):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _record(n, program, state, spikes):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    pops, strides, chan, start = program[0], program[7], state[3], state[5]
     for row in range(1, len(pops) - 1):
         p = pops[row]
-        size = p[k.HEIGHT] * p[k.WIDTH]
+        size, at, events = p[k.HEIGHT] * p[k.WIDTH], n * strides[k.STARTS] + p[k.START_AT], n * strides[k.EVENTS] + p[k.EVENT_AT]
         for position in range(size):
-            for i in range(start[p[k.START_AT] + position], start[p[k.START_AT] + position + 1]):
-                spikes[p[k.RECORD_AT] + chan[p[k.EVENT_AT] + i] * size + position] = 1
+            for i in range(start[at + position], start[at + position + 1]):
+                spikes[p[k.RECORD_AT] + chan[events + i] * size + position] = 1
 
 
 @helper
@@ -144,29 +170,37 @@ def _gap(sums):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
 
 
 @compiled
-def run(program, state, x, samples, steps, held, cutoff, logits, sums, exits, ops, spikes):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def run(program, state, x, samples, steps, still, cutoff, logits, sums, exits, ops, spikes):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Samples [from, to) from step steps[0] to steps[1]; x [T or 1, N, C, H, W], logits [T, N, K], sums [N, K], exits [N], ops [N, 3].
 
-    A sample stops after step t (from 1) if its gap is larger than cutoff[t - 1]. Returns FINISHED, or the row of the population.
+    `still`: one image for all steps. A sample stops after step t (from 1) if its gap is larger than cutoff[t - 1].
+    Returns FINISHED, or the row of the population.
     """
-    pops, acc = program[0], state[1]
-    chan, col, start, value = state[3], state[4], state[5], state[8]
-    bias, out = program[5], pops[-1]
+    pops, bias, strides, acc = program[0], program[5], program[7], state[2]
+    out = pops[-1]
     for i in range(samples[0], samples[1]):
-        for t in range(steps[0], steps[1]):
-            if not held or t == 0:
-                read_input(x[0 if held or len(x) == 1 else t, i], chan, col, value, start)
-            bad = step(program, state, t == 0, held, ops[i])
+        t = steps[0]
+        while t < steps[1]:
+            count = 1 if len(cutoff) else steps[1] - t
+            if still and t == 0:
+                read_input(x[0, i], 0, program, state)
+            if not still:
+                for n in range(count):
+                    read_input(x[0 if len(x) == 1 else t + n, i], n, program, state)
+            bad = block(program, state, count, t == 0, still, ops[i])
             if bad:
                 _clear(acc, 0, len(acc))
                 return bad
-            if spikes.size:
-                _record(pops, chan, start, spikes[t, i])
-            for j in range(out[k.CHANNELS]):
-                logits[t - steps[0], i, j] = acc[j] + bias[out[k.CHANNEL_AT] + j]
-                sums[i, j] += logits[t - steps[0], i, j]
-            _clear(acc, 0, out[k.PADDED])
-            exits[i] = t + 1
-            if t + 1 < len(cutoff) and _gap(sums[i]) > cutoff[t]:
+            for n in range(count):
+                if spikes.size:
+                    _record(n, program, state, spikes[t + n, i])
+                for j in range(out[k.CHANNELS]):
+                    answer = np.int64(acc[n * strides[k.SUMS] + j]) + bias[out[k.CHANNEL_AT] + j]
+                    logits[t + n - steps[0], i, j] = answer
+                    sums[i, j] += answer
+                _clear(acc, n * strides[k.SUMS], out[k.PADDED])
+            t += count
+            exits[i] = t
+            if t < len(cutoff) and _gap(sums[i]) > cutoff[t - 1]:
                 break
     return k.FINISHED

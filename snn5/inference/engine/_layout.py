@@ -31,25 +31,26 @@ class Program:
     """What does not change while the network runs.
 
     Attributes:
-        tables: populations, synapses, int8, int16 and int32 weights, 64 x bias, 64 x threshold (the read-out's bias as it is).
-        sizes: lengths of the flat arrays of a worker's state.
+        tables: populations, synapses, int8, int16 and int32 weights, 64 x bias, 64 x threshold (the read-out's bias as it is), strides.
+        sizes: lengths of the flat arrays of a worker's state, those of one step where they hold several.
         input_limit: largest |number| of the input for which no sum can leave 32 bits.
         names: of the rows of the table of populations. recorded: name -> (where its spikes begin, shape).
     """
 
     tables: tuple[NDArray[Any], ...]
     sizes: dict[str, int]
+    time_steps: int
     input_limit: int
     names: tuple[str, ...]
     recorded: dict[str, tuple[int, tuple[int, int, int]]]
 
     def state(self) -> tuple[NDArray[Any], ...]:
         """Memory of one worker; nothing in it need be cleared between samples."""
-        size = self.sizes
-        words = [
-            np.zeros(size[name], np.int32) for name in ("v", "acc", "static", "chan", "col", "start", "shift", "rows", "value", "values")
-        ]
-        return (*words, np.zeros(size["live"], np.bool_), np.zeros(size["v"], np.bool_))
+        size, steps = self.sizes, self.time_steps
+        words = [np.zeros(size[name], np.int32) for name in ("v", "static")]
+        words += [np.zeros(steps * size[name], np.int32) for name in ("sums", "event", "event", "start", "shift", "list", "list", "value")]
+        counts = np.zeros((2, steps), np.int64)
+        return (*words, np.zeros(size["live"], np.bool_), np.zeros(size["v"], np.bool_), counts)
 
 
 def lay_out(network: "IntegerNetwork") -> Program:
@@ -112,13 +113,13 @@ def lay_out(network: "IntegerNetwork") -> Program:
     joined = [np.concatenate(parts) for parts in arenas]
     if max(map(len, joined)) > MOST:
         raise UserError(f"{max(map(len, joined))} weights; the engine can hold {MOST}")
-    tables = (pops, np.stack(rows), *joined, np.concatenate(biases), np.concatenate(thresholds))
     sizes = {
-        **{key: at[key] + SLACK for key in ("v", "static", "start", "shift", "live", "record")},
-        **{"acc": max(_padded(s[0]) for s in shapes), "chan": at["event"], "col": at["event"], "rows": longest, "values": longest},
-        "value": math.prod(network.input_shape) + SLACK,
+        **{key: at[key] + SLACK for key in ("v", "static", "event", "start", "shift", "live", "record")},
+        **{"sums": max(_padded(s[0]) for s in shapes), "list": longest, "value": math.prod(network.input_shape) + SLACK},
     }
-    return Program(tables=tables, sizes=sizes, input_limit=limit, names=names, recorded=recorded)
+    strides = np.array([sizes[key] for key in ("event", "start", "shift", "list", "sums", "value")], np.int64)
+    tables = (pops, np.stack(rows), *joined, np.concatenate(biases), np.concatenate(thresholds), strides)
+    return Program(tables=tables, sizes=sizes, time_steps=network.time_steps, input_limit=limit, names=names, recorded=recorded)
 
 
 def _padded(channels: int) -> int:

@@ -46,3 +46,6 @@ Row 0 of the populations is the input, the last one the read-out. `*_AT`: where 
 BYTES_IN_BYTES, BYTES, SHORTS, WORDS = range(4)  # int8 summed in int8, int8 in int16, int16 in int32, int32 in int32
 FINISHED = 0  # else the row of the population whose potential left 24 bits
 SYNOPS, UPDATES, SPIKES = range(3)  # what is counted
+
+# How far the next step's part lies behind this one's, in the flat arrays that hold several steps at once.
+EVENTS, STARTS, SHIFTS, LISTS, SUMS, VALUES, STRIDES = range(7)

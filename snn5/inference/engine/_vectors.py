@@ -96,12 +96,12 @@ def add_rows(_context, lanes, bits, acc, acc_at, weights, block, rows, start, st
 
 
 @intrinsic(prefer_literal=True)
-def add_graded(_context, lanes, acc, acc_at, weights, block, rows, values, stop, factor):  # type: ignore[no-untyped-def]
-    """acc[acc_at:] += factor * sum_i values[i] * weights[rows[i] + block:], 0 <= i < stop, in 32 bits."""
+def add_graded(_context, lanes, acc, acc_at, weights, block, rows, values, start, stop, factor):  # type: ignore[no-untyped-def]
+    """acc[acc_at:] += factor * sum_i values[i] * weights[rows[i] + block:], start <= i < stop, in 32 bits."""
     n = lanes.literal_value
 
     def make(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _, acc_v, acc_i, w_v, block_v, rows_v, values_v, stop_v, factor_v = args
+        _, acc_v, acc_i, w_v, block_v, rows_v, values_v, start_v, stop_v, factor_v = args
         pairs = ((acc, acc_v), (weights, w_v), (rows, rows_v), (values, values_v))
         acc_p, w_p, rows_p, values_p = (_data(context, builder, t, v) for t, v in pairs)
 
@@ -111,11 +111,11 @@ def add_graded(_context, lanes, acc, acc_at, weights, block, rows, values, stop,
             value = builder.mul(builder.load(builder.gep(values_p, [i])), builder.trunc(factor_v, I32))
             return builder.add(total, builder.mul(weight, _splat(builder, value, n)))
 
-        total = _loop(builder, ir.Constant(I64, 0), stop_v, 1, _load(builder, acc_p, acc_i, 32, n), body)
+        total = _loop(builder, start_v, stop_v, 1, _load(builder, acc_p, acc_i, 32, n), body)
         _store(builder, total, acc_p, acc_i)
         return context.get_dummy_value()
 
-    return types.none(lanes, acc, types.int64, weights, types.int64, rows, values, types.int64, types.int64), make
+    return types.none(lanes, acc, types.int64, weights, types.int64, rows, values, types.int64, types.int64, types.int64), make
 
 
 @intrinsic(prefer_literal=True)
