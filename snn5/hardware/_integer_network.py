@@ -40,6 +40,8 @@ class Synapses:
         kind: `conv`: weight [C_out, C_in / groups, kH, kW]; `dense`: weight [K, C H W], the source flattened in this order.
         weight: whole numbers, int32.
         stride, padding, groups: of a convolution.
+
+    Sources that add up before a layer (residual sums) have synapses that share one array of weights.
     """
 
     source: str
@@ -50,9 +52,10 @@ class Synapses:
     groups: int = 1
 
     def current(self, s_NCHW: Int) -> Int:
-        """Sum of weight x spike for every neuron, [N, C_out, H_out, W_out] or [N, K]; exact (float64 sums stay below 2^53)."""
-        s = torch.from_numpy(s_NCHW).double()
-        w = torch.from_numpy(self.weight).double()
+        """Sum of weight x spike for every neuron, [N, C_out, H_out, W_out] or [N, K]; exact: no sum leaves a float's whole numbers."""
+        largest = int(np.abs(self.weight).reshape(len(self.weight), -1).sum(1, dtype=np.int64).max(initial=0)) * int(s_NCHW.max(initial=1))
+        exact = torch.float32 if largest < 2**24 else torch.float64
+        s, w = torch.from_numpy(s_NCHW).to(exact), torch.from_numpy(self.weight).to(exact)
         if self.kind == "dense":
             return F.linear(s.flatten(1), w).long().numpy()
         return F.conv2d(s, w, stride=self.stride, padding=self.padding, groups=self.groups).long().numpy()
@@ -153,10 +156,13 @@ class IntegerNetwork:
 
 
 def _sum(synapses: tuple[Synapses, ...], out: dict[str, Int], bias: Int, shape: tuple[int, int, int]) -> Int:
-    """A + b, [N, C, H, W]."""
+    """A + b, [N, C, H, W]. Sources behind the same synapses are added first, once for all of them."""
     total = np.broadcast_to(bias[:, None, None], shape)[None]
+    groups: dict[tuple[int, ...], list[Synapses]] = {}
     for one in synapses:
-        total = total + one.current(out[one.source]).reshape(-1, *shape)
+        groups.setdefault((id(one.weight), one.stride, one.padding, one.groups, *out[one.source].shape), []).append(one)
+    for same in groups.values():
+        total = total + same[0].current(sum((out[one.source] for one in same[1:]), out[same[0].source])).reshape(-1, *shape)
     return np.asarray(total, np.int64)
 
 

@@ -3,7 +3,7 @@
     w = W / u,  |w| <= 2^(bits-1) - 1        b = round(B / u),  |b| <= 4095        threshold: fires at V > 64 threshold
 
 Quantised weights are levels times a step, and u = step / k with the largest whole k that the limits allow: w = k level, exactly. The
-threshold is the whole number nearest to where theta lies (potentials that are whole themselves, of IF and gates, are compared exactly).
+threshold compares whole potentials exactly, those that have no fraction from an earlier step (of IF and gates, and of the first step).
 Real weights are rounded, and u, free to choose, is such that the threshold is exact:
 
     theta / u = threshold + 1/64      (the smallest potential that fires)
@@ -57,10 +57,8 @@ class Rounding:
             threshold = (theta / unit - 1 / UNIT).round()
         elif neurons.strict:
             threshold = (theta / unit + 1e-9).floor()
-        elif neurons.keep == 1:
-            threshold = (theta / unit - 1e-9).ceil() - 1
         else:
-            threshold = (theta / unit - 1 / UNIT).round()
+            threshold = (theta / unit - 1e-9).ceil() - 1
         kind_of = Population(
             name=neurons.name,
             shape=form.shape,
