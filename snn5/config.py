@@ -51,6 +51,7 @@ __all__ = [
     "Pruning",
     "Quantisation",
     "Reproducibility",
+    "Rival",
     "Local",
     "Plasticity",
     "Sparsity",
@@ -208,6 +209,21 @@ class Fast:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Rival:
+    """P8.1: the spiking state space model beside the liquid."""
+
+    dt_ms: float = setting(5.0, low=0.01, high=1000.0)  # length of a slice of the recordings; the order task has the liquid's steps
+    order_epochs: int = setting(20, low=1, high=5000)  # on the order task, in place of train's
+    seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
+    target: float = setting(0.9, low=0.0, high=1.0)  # least accuracy on the recordings, for the verdict
+    train: Train
+
+    def __post_init__(self) -> None:
+        if len(self.seeds) < 2 or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
+            raise UserError(f"seeds={self.seeds}; need at least two seeds (a spread is reported), all different, none negative")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
     """All of params.yaml with the chosen profile laid over it."""
 
@@ -231,6 +247,7 @@ class Config:
     p8_homeostasis: Homeostasis
     p8_reproducibility: Reproducibility
     p8_local: Local
+    p8_ssm: Rival
 
     def __post_init__(self) -> None:
         if not self.seeds or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:

@@ -18,6 +18,7 @@ from snn5.bio._features import traces as traces
 from snn5.bio._grouped import GROUPED_ALPHAS as GROUPED_ALPHAS
 from snn5.bio._grouped import fit_grouped as fit_grouped
 from snn5.bio._grouped import leave_groups_out as leave_groups_out
+from snn5.bio._liquid import EventWork as EventWork
 from snn5.bio._liquid import Liquid as Liquid
 from snn5.bio._local_trials import LOCAL_VARIANTS as LOCAL_VARIANTS
 from snn5.bio._local_trials import local_trial as local_trial

@@ -1,4 +1,4 @@
-"""The liquid's step on a CPU, spike by spike: a spike costs its fan-out, a silent synapse nothing.
+"""The liquid's step on a CPU, spike by spike: a spike costs its fan-out; a silent synapse, or a neuron that nothing has reached, nothing.
 
 It gives the same bits as `step` of `_liquid`: weights lie on a grid on which sums are exact in any order, and the rest is done neuron by
 neuron in the same float32 operations. Shapes: T steps, N samples, C inputs, n neurons, D steps of delay.
@@ -53,7 +53,7 @@ def run(  # type: ignore[no-untyped-def]
         decay_m_n ... refractory: as in `_dynamics.Constants`, float32.
 
     Returns:
-        uint8 spikes [T, N, n].
+        uint8 spikes [T, N, n]; and how many synapses were served (of inputs, of neurons), and how many neurons were updated, over all.
     """
     steps, samples, channels = x_TNC.shape
     delay, n = len(past_DNn), len(decay_m_n)
@@ -61,22 +61,44 @@ def run(  # type: ignore[no-untyped-def]
     rise_n = one - decay_m_n
     out_TNn = np.zeros((steps, samples, n), np.uint8)
     inflow = np.zeros(n, np.float32)
+    awake, woken = np.zeros(n, np.bool_), np.zeros(n, np.int64)  # a neuron at rest stays there until its first spike arrives
+    served_in, served, updated = 0, 0, 0
     for k in range(samples):
         v, current, fatigue, wait = v_Nn[k], current_Nn[k], fatigue_Nn[k], wait_Nn[k]
+        count_awake = 0
+        for i in range(n):
+            awake[i] = v[i] != zero or current[i] != zero or fatigue[i] != zero or wait[i] > zero
+            if awake[i]:
+                woken[count_awake] = i
+                count_awake += 1
         for t in range(steps):
-            inflow[:] = zero
             for c in range(channels):
                 if x_TNC[t, k, c]:
                     count = np.float32(x_TNC[t, k, c])
+                    served_in += inputs.start[c + 1] - inputs.start[c]
                     for e in range(inputs.start[c], inputs.start[c + 1]):
-                        inflow[inputs.target[e]] += count * inputs.weight[e]
+                        i = inputs.target[e]
+                        inflow[i] += count * inputs.weight[e]
+                        if not awake[i]:
+                            awake[i] = True
+                            woken[count_awake] = i
+                            count_awake += 1
             arriving = past_DNn[t, k] if t < delay else out_TNn[t - delay, k]
             for j in range(n):
                 if arriving[j]:
+                    served += synapses.start[j + 1] - synapses.start[j]
                     for e in range(synapses.start[j], synapses.start[j + 1]):
-                        inflow[synapses.target[e]] += synapses.weight[e]
-            for i in range(n):
+                        i = synapses.target[e]
+                        inflow[i] += synapses.weight[e]
+                        if not awake[i]:
+                            awake[i] = True
+                            woken[count_awake] = i
+                            count_awake += 1
+            updated += count_awake
+            for place in range(count_awake):
+                i = woken[place]
                 current[i] = current[i] * decay_s + inflow[i]
+                inflow[i] = zero
                 bar = threshold_n[i] + adaptation * fatigue[i]
                 fatigue[i] = fatigue[i] * decay_a
                 if wait[i] > zero:
@@ -89,4 +111,4 @@ def run(  # type: ignore[no-untyped-def]
                         v[i] = zero
                         wait[i] = refractory
                         fatigue[i] += one
-    return out_TNn
+    return out_TNn, (served_in, served, updated)

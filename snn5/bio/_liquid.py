@@ -4,6 +4,7 @@ Shapes: T steps, N samples, C inputs, n neurons, D steps of synaptic delay; matr
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,6 +26,21 @@ from snn5.bio._topology import (
 )
 from snn5.config import Liquid as Settings
 from snn5.errors import UserError
+
+
+class EventWork(NamedTuple):
+    """What an event-driven run of the liquid does: nothing else is done, whatever the size of the pool.
+
+    Attributes:
+        from_inputs, from_neurons: additions to a neuron's current, one for each synapse of each sender that fires (an input that fires
+            several times in a step is weighted, not repeated; a spike whose delay ends after the window is not served).
+        updates: neuron steps, of neurons that anything has reached since their sample began.
+    """
+
+    from_inputs: int
+    from_neurons: int
+    updates: int
+
 
 WEIGHT_SPREAD = 0.5  # sigma of ln(weight)
 _EXACT = GRID * 2**24  # float32 holds every multiple of GRID up to this
@@ -131,25 +147,33 @@ class Liquid(MemoryModule):
         Raises:
             UserError: the shape is not [T, N, C], or an input is no whole count of 0 to 255, or too large for exact sums.
         """
+        spikes_TNn, after, _ = self._events(x_TNC, state)
+        return spikes_TNn, after
+
+    @torch.no_grad()
+    def work(self, x_TNC: Tensor, state: State | None = None) -> EventWork:
+        """What `simulate` has to do for these samples; errors as there."""
+        return self._events(x_TNC, state)[2]
+
+    def _events(self, x_TNC: Tensor, state: State | None) -> tuple[Tensor, State, EventWork]:
         c, counts_TNC = self.constants(), self.counts(x_TNC)
         before = state or self.silent(counts_TNC.shape[1])
         v, current, fatigue, wait = (tensor.clone(memory_format=torch.contiguous_format) for tensor in before[:4])
         scalars = (np.float32(value) for value in (c.decay_s, c.decay_a, c.adaptation, c.refractory))
         past_DNn = before.past_DNn.to(torch.uint8)
-        spikes_TNn = torch.from_numpy(
-            run(
-                counts_TNC.numpy(),
-                past_DNn.contiguous().numpy(),
-                *(tensor.numpy() for tensor in (v, current, fatigue, wait)),
-                columns(self.weight_in),
-                columns(c.weight_nn),
-                c.decay_m_n.numpy(),
-                self.threshold.numpy(),
-                *scalars,
-            )
+        made, work = run(
+            counts_TNC.numpy(),
+            past_DNn.contiguous().numpy(),
+            *(tensor.numpy() for tensor in (v, current, fatigue, wait)),
+            columns(self.weight_in),
+            columns(c.weight_nn),
+            c.decay_m_n.numpy(),
+            self.threshold.numpy(),
+            *scalars,
         )
+        spikes_TNn = torch.from_numpy(made)
         past = torch.cat([past_DNn, spikes_TNn[-self.delay :]])[-self.delay :].to(c.weight_nn.dtype)
-        return spikes_TNn, State(v, current, fatigue, wait, past)
+        return spikes_TNn, State(v, current, fatigue, wait, past), EventWork(*map(int, work))
 
     def materialize_states(self, inputs: tuple[Tensor, ...], states: tuple[object, ...], step_mode: str) -> tuple[object, ...]:
         """The silent state where a memory is still the scalar that it is reset to."""

@@ -12,7 +12,7 @@ from snn5.bio._liquid import Liquid
 from snn5.bio._observe import BATCH, Activity, digest, observe
 from snn5.bio._online import fit_online
 from snn5.bio._plastic import train_liquid
-from snn5.bio._readout import Readout, accuracy, fit
+from snn5.bio._readout import Readout, accuracy, fit, solution_macs
 from snn5.bio._synops import raster_points, synops
 from snn5.bio._tasks import OrderTask, draw, prototypes
 from snn5.config import Liquid as Settings
@@ -58,7 +58,7 @@ def recordings_trial(
     of_val, of_test = (observe(liquid, x, read, batch=batch) for x in (x_val, x_test))
     backwards = observe(liquid, x_test.flip(0), read, batch=batch)
     scores = readout(of_test.features_Np)
-    run = Run(metrics=_costs(liquid, of_test, readout))
+    run = Run(metrics=_costs(liquid, of_test, readout) | _training(liquid, seen, readout, learning))
     run.metrics |= {
         "val/acc": accuracy(readout(of_val.features_Np), y_val),
         "test/acc": accuracy(scores, y_test),
@@ -101,9 +101,7 @@ def order_trial(
         UserError: a population is silent or saturated, unless `alive` is False, where that is a finding.
     """
     generator = torch.Generator().manual_seed(seed)
-    times = prototypes(task, generator)
-    x_train, y_train = draw(task, times, ORDER_TRAIN, dt_ms=settings.dt_ms, generator=generator)
-    x_test, y_test = draw(task, times, ORDER_TEST, dt_ms=settings.dt_ms, generator=generator)
+    _, (x_train, y_train), (x_test, y_test) = order_sets(task, generator, dt_ms=settings.dt_ms)
     liquid = Liquid(task.inputs, settings, input_rate=_rate(x_train, settings), generator=generator)
     if learning is not None:
         liquid = train_liquid(liquid, x_train, learning, generator)
@@ -113,13 +111,21 @@ def order_trial(
         guard(population_rates(seen.spikes_Nn, liquid.sign, seen.steps))
     readout = fit(seen.features_Np, y_train, task.classes)
     counted = fit(seen.inputs_NC, y_train, task.classes)
-    run = Run(metrics=_costs(liquid, of_test, readout), details={"n_test": len(y_test), "alpha": readout.alpha})
+    costs = _costs(liquid, of_test, readout) | _training(liquid, seen, readout, learning)
+    run = Run(metrics=costs, details={"n_test": len(y_test), "alpha": readout.alpha})
     run.metrics |= {
         "test/acc": accuracy(readout(of_test.features_Np), y_test),
         "test/acc_reversed": accuracy(readout(backwards.features_Np), y_test),
         "test/acc_input_counts": accuracy(counted(of_test.inputs_NC), y_test),
     }
     return run
+
+
+def order_sets(task: OrderTask, generator: torch.Generator, *, dt_ms: float) -> tuple[Tensor, Samples, Samples]:
+    """The task's prototypes, its training and its test samples, all drawn from `generator`."""
+    times = prototypes(task, generator)
+    train, test = (draw(task, times, n, dt_ms=dt_ms, generator=generator) for n in (ORDER_TRAIN, ORDER_TEST))
+    return times, train, test
 
 
 def _rate(x_TNC: Tensor, settings: Settings) -> float:
@@ -137,3 +143,11 @@ def _costs(liquid: Liquid, seen: Activity, readout: Readout) -> dict[str, float]
         "cost/neuron_updates": float(seen.steps * len(liquid.sign)),
         **{f"liquid/rate_{name}": rate for name, rate in rates.items()},
     }
+
+
+def _training(liquid: Liquid, seen: Activity, readout: Readout, learning: Plasticity | None) -> dict[str, float]:
+    """SynOps of every pass over the training set (plastic ones counted with the weights that they ended with), and MACs of the read-out."""
+    passes = 1 + (learning.epochs if learning is not None else 0)
+    total = float(synops(seen.inputs_NC, seen.spikes_Nn, liquid.weight_in, liquid.weight).sum())
+    samples, features = len(seen.features_Np), seen.features_Np.shape[1]
+    return {"cost/train_synops": passes * total, "cost/train_macs": solution_macs(samples, features, readout.weight_pK.shape[1])}

@@ -56,37 +56,18 @@ def convolve(x_TND: Tensor, kernel_DT: Tensor) -> Tensor:
     return torch.fft.irfft(spectrum, 2 * steps, dim=0)[:steps]
 
 
-class DiagonalSSM(base.MemoryModule):
-    """y[t] = 2 Re sum_s C_s h_s[t] + D x[t] for each channel, h as in `step`.
+class StateSpace(base.MemoryModule):
+    """The parameters of `DiagonalSSM` and its state h, None before the first step: forgotten by `functional.reset_net`.
 
-    A starts as S4D-Lin, -1/2 + i pi s; Delta is log-uniform in `dt_min`..`dt_max`, C standard normal (complex), D = 1: a channel passes on
-    what it sees, and its past beside it. A channel remembers about 2 / Delta steps.
-
-    Args:
-        channels: D.
-        d_state: states of a channel, even, >= 2; S = d_state / 2 pairs are stored.
-        dt_min, dt_max: 0 < dt_min <= dt_max, in steps.
-        parallel: in training mode, from silence, by `convolve` (equal but for rounding; no gradient flows into the state that is left for a
-            later call); else step by step.
-
-    Shape: x_TND -> the same, real numbers; the state h [N, D, S] stays until `functional.reset_net`.
-
-    Raises:
-        UserError: an odd or too small d_state, or a range that is none.
-
-    Source: Gu, Gupta, Goel, Re, On the Parameterization and Initialization of Diagonal State Space Models, NeurIPS 2022, arXiv 2206.11893.
+    A memory, so that optimisers treat its parameters as a neuron's (a rate of their own, no decay); no neuron: there is no `v`, and it is
+    never called, so that nobody takes its real numbers for spikes.
     """
 
     h: Tensor | None
 
-    def __init__(self, channels: int, *, d_state: int, dt_min: float, dt_max: float, parallel: bool = True) -> None:
+    def __init__(self, channels: int, pairs: int, dt_min: float, dt_max: float) -> None:
         super().__init__()
-        if not isinstance(d_state, int) or d_state < 2 or d_state % 2:
-            raise UserError(f"d_state={d_state!r}; need an even whole number, at least 2: states come in conjugate pairs")
-        if not 0 < dt_min <= dt_max < math.inf:
-            raise UserError(f"dt_min={dt_min}, dt_max={dt_max}; need 0 < dt_min <= dt_max, in steps")
-        self.dt_min, self.dt_max, self.parallel = dt_min, dt_max, parallel
-        pairs = d_state // 2
+        self.dt_min, self.dt_max = dt_min, dt_max
         self.log_dt = nn.Parameter(torch.empty(channels))
         self.log_damping = nn.Parameter(torch.empty(channels, pairs))
         self.frequency = nn.Parameter(torch.empty(channels, pairs))
@@ -107,25 +88,57 @@ class DiagonalSSM(base.MemoryModule):
         self.output.copy_(torch.randn(self.output.shape, generator=generator) / math.sqrt(2))
         self.skip.fill_(1.0)
 
+
+class DiagonalSSM(nn.Module):
+    """y[t] = 2 Re sum_s C_s h_s[t] + D x[t] for each channel, h as in `step`.
+
+    A starts as S4D-Lin, -1/2 + i pi s; Delta is log-uniform in `dt_min`..`dt_max`, C standard normal (complex), D = 1: a channel passes on
+    what it sees, and its past beside it. A channel remembers about 2 / Delta steps.
+
+    Args:
+        channels: D.
+        d_state: states of a channel, even, >= 2; S = d_state / 2 pairs are stored.
+        dt_min, dt_max: 0 < dt_min <= dt_max, in steps.
+        parallel: in training mode, from silence, by `convolve` (equal but for rounding; no gradient flows into the state that is left for a
+            later call); else step by step.
+
+    Shape: x_TND -> the same, real numbers; the state `space.h` [N, D, S] stays until `functional.reset_net`.
+
+    Raises:
+        UserError: an odd or too small d_state, or a range that is none.
+
+    Source: Gu, Gupta, Goel, Re, On the Parameterization and Initialization of Diagonal State Space Models, NeurIPS 2022, arXiv 2206.11893.
+    """
+
+    def __init__(self, channels: int, *, d_state: int, dt_min: float, dt_max: float, parallel: bool = True) -> None:
+        super().__init__()
+        if not isinstance(d_state, int) or d_state < 2 or d_state % 2:
+            raise UserError(f"d_state={d_state!r}; need an even whole number, at least 2: states come in conjugate pairs")
+        if not 0 < dt_min <= dt_max < math.inf:
+            raise UserError(f"dt_min={dt_min}, dt_max={dt_max}; need 0 < dt_min <= dt_max, in steps")
+        self.parallel = parallel
+        self.space = StateSpace(channels, d_state // 2, dt_min, dt_max)
+
     @property
     def macs(self) -> tuple[int, int]:
         """Real multiply-accumulates of a channel and step: those of the state (A' h, C h), and those of the input (B' x, D x)."""
-        pairs = self.frequency.shape[1]
+        pairs = self.space.frequency.shape[1]
         return 6 * pairs, 2 * pairs + 1
 
     def forward(self, x_TND: Tensor) -> Tensor:
         """All steps, carrying the state."""
-        x_TND = x_TND.to(self.skip.dtype)
-        system = discretise(self.log_dt, self.log_damping, self.frequency)
-        c_DS = torch.view_as_complex(self.output)
-        h_NDS = self.h
+        space = self.space
+        x_TND = x_TND.to(space.skip.dtype)
+        system = discretise(space.log_dt, space.log_damping, space.frequency)
+        c_DS = torch.view_as_complex(space.output)
+        h_NDS = space.h
         if h_NDS is not None and h_NDS.shape[0] != x_TND.shape[1]:  # another batch: from silence, as neurons do
             h_NDS = None
         if self.parallel and self.training and h_NDS is None:
             kernel_DT, echo_DST = kernel(c_DS, system, len(x_TND))
             y_TND = convolve(x_TND, kernel_DT)
             with torch.no_grad():
-                self.h = torch.einsum("tnd,dst->nds", x_TND.flip(0).to(echo_DST.dtype), echo_DST)
+                space.h = torch.einsum("tnd,dst->nds", x_TND.flip(0).to(echo_DST.dtype), echo_DST)
         else:
             if h_NDS is None:
                 h_NDS = torch.zeros_like(c_DS).expand(x_TND.shape[1], -1, -1)
@@ -133,5 +146,5 @@ class DiagonalSSM(base.MemoryModule):
             for x_ND in x_TND:
                 y_ND, h_NDS = step(x_ND, h_NDS, c_DS, system)
                 y.append(y_ND)
-            y_TND, self.h = torch.stack(y), h_NDS
-        return y_TND + self.skip * x_TND
+            y_TND, space.h = torch.stack(y), h_NDS
+        return y_TND + space.skip * x_TND

@@ -40,6 +40,7 @@ STAGES = (
     "p8_homeostasis",
     "p8_reproducibility",
     "p8_local",
+    "p8_ssm",
 )
 
 

@@ -10,16 +10,19 @@ from spikingjelly.activation_based import functional
 from torch import Tensor
 
 from snn5.benchmark import OperationCounter
+from snn5.config import Train
 from snn5.errors import UserError
 from snn5.models import DiagonalSSM
 from snn5.models._diagonal_ssm import Discrete, convolve, discretise, kernel, step
+from snn5.training._evaluate import spike_rates
+from snn5.training._optimiser import optimiser_of
 
 T, N, D = 50, 3, 4
 
 
 def ssm(*, d_state: int = 8, seed: int = 0, dt_min: float = 0.01, dt_max: float = 0.5, parallel: bool = True) -> DiagonalSSM:
     made = DiagonalSSM(D, d_state=d_state, dt_min=dt_min, dt_max=dt_max, parallel=parallel)
-    made.reset_parameters(torch.Generator().manual_seed(seed))
+    made.space.reset_parameters(torch.Generator().manual_seed(seed))
     return made
 
 
@@ -28,7 +31,8 @@ def noise(*shape: int, seed: int = 1) -> Tensor:
 
 
 def parts(model: DiagonalSSM) -> tuple[Tensor, Discrete]:
-    return torch.view_as_complex(model.output), discretise(model.log_dt, model.log_damping, model.frequency)
+    space = model.space
+    return torch.view_as_complex(space.output), discretise(space.log_dt, space.log_damping, space.frequency)
 
 
 def test_one_state_by_hand() -> None:
@@ -36,11 +40,11 @@ def test_one_state_by_hand() -> None:
     model = DiagonalSSM(1, d_state=2, dt_min=0.2, dt_max=0.2).double()
     a = complex(-0.5, math.pi)
     with torch.no_grad():
-        model.log_damping.fill_(math.log(0.5))
-        model.frequency.fill_(math.pi)
-        model.log_dt.fill_(math.log(0.2))
-        model.output.copy_(torch.tensor([[[1.0, 2.0]]]))
-        model.skip.fill_(3.0)
+        model.space.log_damping.fill_(math.log(0.5))
+        model.space.frequency.fill_(math.pi)
+        model.space.log_dt.fill_(math.log(0.2))
+        model.space.output.copy_(torch.tensor([[[1.0, 2.0]]]))
+        model.space.skip.fill_(3.0)
     decay = cmath.exp(0.2 * a)
     gain = (decay - 1) / a
     wanted = [2 * ((1 + 2j) * gain).real + 3.0, 2 * ((1 + 2j) * gain * decay).real]
@@ -54,8 +58,8 @@ def test_kernel_is_the_published_formula() -> None:
     model = ssm().double()
     c, system = parts(model)
     found = kernel(c, system, T)[0].detach().numpy()
-    a = -np.exp(model.log_damping.detach().numpy()) + 1j * model.frequency.detach().numpy()
-    dt = np.exp(model.log_dt.detach().numpy())[:, None]
+    a = -np.exp(model.space.log_damping.detach().numpy()) + 1j * model.space.frequency.detach().numpy()
+    dt = np.exp(model.space.log_dt.detach().numpy())[:, None]
     k = np.arange(T)
     terms = c.detach().numpy()[..., None] * np.exp(dt[..., None] * a[..., None] * k) * ((np.exp(dt * a) - 1) / a)[..., None]
     np.testing.assert_allclose(found, 2 * terms.sum(1).real, rtol=1e-9, atol=1e-12)
@@ -66,12 +70,12 @@ def test_step_by_step_equals_the_fourier_transform(steps: int) -> None:
     model, x_TND = ssm(), noise(steps, N, D)
     with torch.no_grad():
         at_once = model.train()(x_TND)
-        left = model.h.clone()
+        left = model.space.h.clone()
         functional.reset_net(model)
         one_by_one = model.eval()(x_TND)
     scale = one_by_one.abs().max().item()
     torch.testing.assert_close(at_once, one_by_one, rtol=0, atol=1e-4 * scale)
-    torch.testing.assert_close(left, model.h, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(left, model.space.h, rtol=1e-4, atol=1e-5)
     model.double()
     functional.reset_net(model)
     with torch.no_grad():
@@ -128,11 +132,11 @@ def test_the_kernel_fades_as_its_slowest_state_does() -> None:
     """|K[k]| <= exp(-Delta k / 2) 2 sum |C B'|, and what is left after 20 time constants of the slowest channel is nothing."""
     model = ssm().double().requires_grad_(False)
     c, system = parts(model)
-    slowest = float(model.log_dt.exp().min())
+    slowest = float(model.space.log_dt.exp().min())
     steps = round(20 * 2 / slowest)
     k_DT = kernel(c, system, steps)[0].abs()
     bound_D1 = 2 * (c.abs() * system.gain_DS.abs()).sum(1, keepdim=True)
-    envelope = bound_D1 * torch.exp(-0.5 * model.log_dt.exp()[:, None] * torch.arange(steps))
+    envelope = bound_D1 * torch.exp(-0.5 * model.space.log_dt.exp()[:, None] * torch.arange(steps))
     assert bool((k_DT <= envelope + 1e-12).all())
     assert float(k_DT[:, -1].max() / k_DT.max()) < 1e-6
 
@@ -156,6 +160,20 @@ def test_a_step_changes_nothing_in_place() -> None:
     h_NDS = torch.ones(N, D, 4, dtype=torch.complex64)
     step(noise(N, D), h_NDS, c, system)
     assert bool((h_NDS == 1).all())
+
+
+def test_its_real_numbers_are_nobodys_spikes() -> None:
+    """The module that is called keeps no memory, the one that keeps the memory is never called: rates are of neurons alone."""
+    model = ssm().eval()
+    with spike_rates(model) as rates, torch.no_grad():
+        model(noise(T, N, D))
+    assert [count for _, count in rates.values()] == [0.0]
+    trained = optimiser_of(model, Train(model="spiking_ssm", epochs=1, lr=0.01, neuron_lr_scale=0.1, weight_decay=0.1, warmup_epochs=0), 1)[
+        0
+    ]
+    group = trained.param_groups[2]
+    assert {id(p) for p in group["params"]} == {id(p) for p in model.parameters()} and group["weight_decay"] == 0.0
+    assert group["initial_lr"] == pytest.approx(1e-3)
 
 
 def test_operations_by_hand() -> None:

@@ -32,6 +32,7 @@ TINY = {
     "p6": {"milder": [], "calibration_per_class": 1, **{slot: {"epochs": 1, "quantised_epochs": 1} for slot in ("frames", "events")}},
     "p8": {"neurons": 100, "seeds": [0]},
     "p8_local": {"seeds": [0, 1], "neurons": 20, "epochs": 1},
+    "p8_ssm": {"seeds": [0, 1], "dt_ms": 50.0, "order_epochs": 2, "train": {"epochs": 2, "model_args": {"width": 8, "depth": 1}}},
     "p8_dale": {"seeds": [0], "steps": 1000},
     "p8_homeostasis": {"seeds": [0], "neurons": 10, "first_steps": 6000, "steps": 6000},
     "p8_reproducibility": {"seeds": [0, 1], "runs": 2, "neurons": 50, "train_steps": 4, "train": {"epochs": 2}},

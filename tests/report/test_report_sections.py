@@ -271,3 +271,16 @@ def test_recordings_that_were_left_out_are_counted() -> None:
     assert "left out" not in p7.parts(full)[0].note
     full.records["p7_data@events"].summary["data/skipped"] = 3.0
     assert "3 empty or damaged recordings were left out" in p7.parts(full)[0].note
+
+
+def test_the_rival_stands_beside_the_liquid() -> None:
+    """Energy by hand: 0.9 x 1e5 + 4.6 x 15000 = 159 nJ and 0.9 x 2e5 + 4.6 x 1e6 = 4780 nJ."""
+    found = table("The liquid beside a spiking state space model", 8)
+    assert [row[:2] for row in found.rows] == [
+        [task, network] for task in ("events", "order, hard") for network in ("liquid, ridge read-out", "spiking state space, gradients")
+    ]
+    assert [row[8] for row in found.rows] == ["159", "4\u202f780"] * 2
+    assert [row[3] for row in found.rows] == ["15\u202f000", "9\u202f000"] * 2
+    assert [row[11] for row in found.rows] == ["yes"] * 4
+    assert [(row[12], row[13]) for row in found.rows] == [("450", "5"), ("450", "3"), ("600", "5"), ("450", "3")]
+    assert found.rows[1][10] == "0.989"  # 1 - 0.01 / 0.93

@@ -2,13 +2,14 @@
 
 from snn5.report._parts import Part
 from snn5.report._results import Results
-from snn5.report.sections import _dale, _homeostasis, _liquid, _local, _recorded, _reproducibility, _seeds
+from snn5.report.sections import _dale, _homeostasis, _liquid, _local, _recorded, _reproducibility, _rival, _seeds
 
 
 def parts(results: Results) -> list[Part]:
     """P8.1 to P8.4."""
     return [
         *_liquid.parts(results),
+        *_rival.parts(results),
         *_recorded.liquid(results),
         *_recorded.heidelberg(results),
         *_local.parts(results),
