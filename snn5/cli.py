@@ -29,7 +29,7 @@ class _Commands(TyperGroup):
 app = typer.Typer(
     cls=_Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Spiking networks, end to end."
 )
-data = typer.Typer(no_args_is_help=True, help="Data sets: list, prepare, verify.")
+data = typer.Typer(no_args_is_help=True, help="Data sets: list, download, prepare, verify.")
 models = typer.Typer(no_args_is_help=True, help="The model registry: list, promote, pull.")
 track = typer.Typer(no_args_is_help=True, help="MLflow's runs.")
 bench = typer.Typer(no_args_is_help=True, help="How fast this machine is with it.")
@@ -120,6 +120,28 @@ def prepare(
         typer.echo(f"{folder}: {len(splits.train)} train, {len(splits.val)} val, {len(splits.test)} test")
         for left_out in datasets.skipped(splits.train):
             typer.echo(f"  {left_out}", err=True)
+
+
+@data.command()
+def download(
+    name: Annotated[str, typer.Argument(metavar="SET", help="See `snn5 data list`.")],
+    to: Annotated[Path | None, typer.Option(help="A folder of data sets (default: SNN5_DATA_ROOT).")] = None,
+) -> None:
+    """Fetch the official archives of a data set, check their md5 and unpack them; what broke off goes on."""
+    from rich.progress import DownloadColumn, Progress, TaskID, TransferSpeedColumn
+
+    from snn5 import datasets
+
+    with Progress(*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn(), console=Console(stderr=True)) as bar:
+        rows: dict[str, TaskID] = {}
+
+        def show(file: str, done: int, total: int) -> None:
+            row = rows[file] if file in rows else rows.setdefault(file, bar.add_task(file))
+            bar.update(row, completed=done, total=total or None)
+
+        lines = datasets.download(name, to, say=show)
+    for line in lines:
+        typer.echo(line)
 
 
 @data.command()
