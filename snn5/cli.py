@@ -249,6 +249,17 @@ def bench_data(
     _compare(benchmarks.data(quick=quick, say=lambda text: typer.echo(f"{text} ...", err=True)), json)
 
 
+@bench.command("suite")
+def bench_suite(
+    seed: Annotated[int, typer.Option(help="Of the checkpoints under data/ to time.")] = 0,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the figures there.")] = None,
+) -> None:
+    """Time every network that the stages keep, alone and in batches, in turn; medians and ranges per sample."""
+    from snn5._bench_cli import time_suite
+
+    time_suite(find_root(), seed, json, _show)
+
+
 def _compare(rows: list[Any], json: Path | None) -> None:
     """Show rows of a benchmark; write them where a file is named."""
     from snn5 import bench as benchmarks
