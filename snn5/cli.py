@@ -29,7 +29,7 @@ class _Commands(TyperGroup):
 app = typer.Typer(
     cls=_Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Spiking networks, end to end."
 )
-data = typer.Typer(no_args_is_help=True, help="Data sets: list, prepare, verify.")
+data = typer.Typer(no_args_is_help=True, help="Data sets: list, download, prepare, verify.")
 models = typer.Typer(no_args_is_help=True, help="The model registry: list, promote, pull.")
 track = typer.Typer(no_args_is_help=True, help="MLflow's runs.")
 bench = typer.Typer(no_args_is_help=True, help="How fast this machine is with it.")
@@ -154,6 +154,28 @@ def prepare(
 
 
 @data.command()
+def download(
+    name: Annotated[str, typer.Argument(metavar="SET", help="See `snn5 data list`.")],
+    to: Annotated[Path | None, typer.Option(help="A folder of data sets (default: SNN5_DATA_ROOT).")] = None,
+) -> None:
+    """Fetch the official archives of a data set, check their md5 and unpack them; what broke off goes on."""
+    from rich.progress import DownloadColumn, Progress, TaskID, TransferSpeedColumn
+
+    from snn5 import datasets
+
+    with Progress(*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn(), console=Console(stderr=True)) as bar:
+        rows: dict[str, TaskID] = {}
+
+        def show(file: str, done: int, total: int) -> None:
+            row = rows[file] if file in rows else rows.setdefault(file, bar.add_task(file))
+            bar.update(row, completed=done, total=total or None)
+
+        lines = datasets.download(name, to, say=show)
+    for line in lines:
+        typer.echo(line)
+
+
+@data.command()
 def verify(
     folders: Annotated[
         list[Path] | None, typer.Argument(help="Folders of splits, or names of data sets (default: both under data/p7_data).")
@@ -265,15 +287,20 @@ def bench_infer(
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the figures there.")] = None,
 ) -> None:
     """Time the event engine against dense twins (PyTorch, ONNX Runtime) and SpikingJelly: one sample, one thread, sides in turn."""
-    from snn5 import bench as benchmarks
-    from snn5 import checkpoint as checkpoints_
-    from snn5.datasets import load_split
+    from snn5._bench_cli import time_infer
 
-    given = checkpoints or []
-    if len(given) % 2:
-        raise UserError(f"{len(given)} files; give pairs, a checkpoint and the samples it is asked about")
-    pairs = [(source.stem, checkpoints_.load(source), load_split(split)) for source, split in zip(given[::2], given[1::2], strict=True)]
-    _compare(benchmarks.infer(pairs, quick=quick, say=lambda text: typer.echo(f"{text} ...", err=True)), json)
+    time_infer(checkpoints or [], quick, json, _compare)
+
+
+@bench.command("suite")
+def bench_suite(
+    seed: Annotated[int, typer.Option(help="Of the checkpoints under data/ to time.")] = 0,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the figures there.")] = None,
+) -> None:
+    """Time every network that the stages keep, alone and in batches, in turn; medians and ranges per sample."""
+    from snn5._bench_cli import time_suite
+
+    time_suite(find_root(), seed, json, _show)
 
 
 def _compare(rows: list[Any], json: Path | None) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -80,8 +81,8 @@ def row(name: str, baseline: str, theirs: list[float], ours: list[float], target
     )
 
 
-def write(rows: Sequence[Row], file: Path) -> None:
-    """The rows as JSON, with what the figures depend on.
+def write(rows: Sequence[Any], file: Path) -> None:
+    """The rows (dataclasses) as JSON, with what the figures depend on.
 
     Raises:
         UserError: the file cannot be written.
@@ -94,7 +95,7 @@ def write(rows: Sequence[Row], file: Path) -> None:
         "load": os.getloadavg()[0],
         **{name: version(name) for name in ("torch", "spikingjelly", "numba")},
     }
-    found = {"machine": machine, "rows": [asdict(r) | {"reached": r.reached} for r in rows]}
+    found = {"machine": machine, "rows": [asdict(r) | ({"reached": r.reached} if isinstance(r, Row) else {}) for r in rows]}
     try:
         file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     except OSError as error:

@@ -135,7 +135,7 @@ class EnergyModel:
     def _traffic_pj(self, layer: LayerOperations, bits: int, macs: float, acs: float) -> float:
         memory, a_bits = self.memory, self.activation_bits
         energy = (macs + acs) * self._operand_pj(layer, bits, acs)
-        if acs > 0:
+        if acs > 0 or (macs == 0 and layer.kind != "float"):  # a silent spike layer moves nothing
             energy += 2 * acs * memory.access_pj(bits=STATE_BITS, size_bytes=layer.output_size * STATE_BITS / 8)
             return energy + 2 * layer.inputs_nonzero * memory.access_pj(bits=SPIKE_BITS, size_bytes=layer.input_size * SPIKE_BITS / 8)
         energy += macs * memory.access_pj(bits=a_bits, size_bytes=layer.input_size * a_bits / 8)

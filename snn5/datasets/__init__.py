@@ -15,6 +15,7 @@ from snn5.datasets import (  # noqa: F401 - each registers its sets
 from snn5.datasets._camera import Events as Events
 from snn5.datasets._camera import simulate as simulate
 from snn5.datasets._cochlea import cochlea as cochlea
+from snn5.datasets._download import download as download
 from snn5.datasets._event_augment import CropEvents as CropEvents
 from snn5.datasets._event_augment import CropTime as CropTime
 from snn5.datasets._event_augment import DropEvents as DropEvents

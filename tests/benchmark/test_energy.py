@@ -61,3 +61,10 @@ def test_memory_follows_size_and_width() -> None:
     wide, narrow = EnergyModel(weight_bits={"a": 32}), EnergyModel(weight_bits={"a": 4})
     assert wide.memory_pj(large) - wide.memory_pj(small) == pytest.approx(7 * (1300 - 10) / 2)  # 4 MB lie in DRAM
     assert narrow.memory_pj(large) < wide.memory_pj(large) / 30  # 0.5 MB fit into SRAM
+
+
+def test_a_silent_spike_layer_moves_nothing() -> None:
+    silent = Operations(layers={"a": one_layer()})
+    model = EnergyModel(weight_bits={})
+    assert model.memory_pj(silent) == pytest.approx(2 * 3 * 2.5)  # three spikes that meet no weight are written and read as addresses
+    assert model.memory_pj(silent, dense=True) == pytest.approx(1000 * (4.6 + 5 + 5) + 20 * 5)
