@@ -55,6 +55,22 @@ def test_nmnist_puts_the_best_first() -> None:
     assert rows(table)[0] == ["b", "m", "9", "98.0", "98.0 ± 0.5", "0.100", "1000", "1100", "5"]
 
 
+def test_heidelberg_shows_the_chosen_recipe_and_how_it_was_chosen() -> None:
+    chosen = {
+        "candidate": "plain",
+        "settings": {"model": "spiking_tcn"},
+        "seeds": [0.92, 0.94, 0.96],
+        "n": 320,
+        **{"test/acc_last": 0.94, "test/acc_last_sd": 0.02, "test/acc": 0.93, "test/acc_sd": 0.01},
+        **{"cost/spike_rate": 0.18, "model/params": 9.7e4},
+    }
+    judged = {name: {"val/acc_last": accuracy, "n": 160} for name, accuracy in (("mixed", 0.83), ("plain", 0.884))}
+    found = {"data": {"recordings": 1920, "time_steps": 32}, "candidates": judged, "chosen": chosen}
+    table = only(_recorded.heidelberg(recorded("heidelberg", found)))
+    assert rows(table) == [["spiking_tcn", "plain", "32", "94.0 ± 2.0", "93.0 ± 1.0", "0.180", "97000", "320", "3"]]
+    assert table.note is not None and "n = 160, last epoch: plain 88.4 %, mixed 83.0 %. Command" in table.note
+
+
 def figures(track: str, *, good: int, seeds: int, asked: float, bits: float = 1.0) -> dict[str, float]:
     found = {"n_seeds": seeds, "n_test": 450, "test/acc": 0.97, "test/acc_sd": 0.01, "test/acc_min": 0.95, "target": asked, "r0/bits": bits}
     found |= {"r1/successes": good, "r1/proved": 0.9505 if good == seeds == 59 else 0.9, "r2/steadiness": 0.99, "r3/agreement": 0.95}
@@ -86,6 +102,7 @@ def test_one_failure_or_one_bit_is_no_proof() -> None:
 def test_what_is_not_there_makes_no_table(tmp_path: Path) -> None:
     empty = Results({})
     assert [*_recorded.depth(empty), *_recorded.nmnist(empty), *_recorded.reproducibility(empty), *_recorded.liquid(empty)] == []
+    assert _recorded.heidelberg(empty) == []
     folder = tmp_path / "experiments" / "results"
     folder.mkdir(parents=True)
     (folder / "depth.json").write_text(json.dumps({"networks": {}}))

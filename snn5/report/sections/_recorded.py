@@ -92,6 +92,33 @@ def liquid(results: Results) -> list[Part]:
     ]
 
 
+def heidelberg(results: Results) -> list[Part]:
+    """P7.2: spoken digits of unseen speakers."""
+    found = results.recorded.get("heidelberg")
+    if not found:
+        return []
+    data, chosen, judged = found["data"], found["chosen"], found["candidates"]
+    accuracies = (percent(_value(chosen, f"test/{key}", chosen["seeds"])) for key in ("acc_last", "acc"))
+    figures = [decimal(chosen["cost/spike_rate"], 3), f"{chosen['model/params']:.0f}", str(chosen["n"]), str(len(chosen["seeds"]))]
+    rows = [[chosen["settings"]["model"], chosen["candidate"], str(data["time_steps"]), *accuracies, *figures]]
+    trials = ", ".join(
+        f"{name} {100 * own['val/acc_last']:.1f} %" for name, own in sorted(judged.items(), key=lambda item: -item[1]["val/acc_last"])
+    )
+    columns = ("network", "recipe", "T", "test accuracy of the last epoch, %", "of the epoch chosen on validation, %")
+    note = (
+        f"{data['recordings']} recordings as spikes of SNN5's cochlea (not SHD); both test speakers are unheard. The recipe was chosen on "
+        f"training speakers held out, n = {max(own['n'] for own in judged.values())}, last epoch: {trials}. {_command(found)}"
+    )
+    return [
+        Table(
+            title="Recorded: Heidelberg Digits, unseen speakers",
+            columns=(*columns, "spike rate", "parameters", "n", "seeds"),
+            rows=rows,
+            note=note,
+        )
+    ]
+
+
 def _value(entry: Mapping[str, Any], key: str, runs: Sequence[Any]) -> Value:
     return Value(mean=entry[key], sd=entry[f"{key}_sd"], seeds=len(runs))
 
