@@ -1,7 +1,4 @@
-"""Somebody's own recordings, by params.yaml alone: from a folder of each kind to trained and compressed checkpoints and the report.
-
-tests/pipeline/test_own_data_pipeline.py does the same with `dvc repro`, in a clone.
-"""
+"""Somebody's own recordings, by params.yaml alone: from a folder of each kind to trained and compressed checkpoints and the report."""
 
 import shutil
 from pathlib import Path
