@@ -4,8 +4,8 @@
 
 Data: spoken digits, German and English, of twelve speakers; the official lists leave two of them (4 and 5) to the test. A step is one slice
 of the first second, and a channel of the cochlea a channel of the network.
-Choice: each candidate of experiments/heidelberg.yaml is trained without a pair of training speakers and judged on these, pair by pair; the
-highest mean accuracy of the last epoch wins. No test recording is read for that.
+Choice: each candidate of experiments/heidelberg.yaml is trained without two training speakers and judged on these; the highest accuracy of
+the last epoch wins. No test recording is read for that.
 Then the chosen one is trained once a seed, each without one training speaker, who picks the epoch of `test/acc`; `test/acc_last` is the
 last epoch, which nothing picked.
 Interrupt it at will: the same command goes on. Out: experiments/results/heidelberg.json.

@@ -32,6 +32,7 @@ PHASES = pytest.mark.parametrize("name", sorted(name for name in STAGES if name 
 CARRIERS = {
     "snn5/__init__.py": "switches telemetry off and lets idle threads sleep",
     "snn5/errors.py": "words of errors; a stage that raises writes nothing",
+    "snn5/_card_checks.py": "raises or does nothing",
     "snn5/_progress.py": "draws",
     "snn5/config.py": "checks settings; every value stands in params.yaml (tests/test_config.py), which DVC tracks",
     "snn5/_settings.py": "likewise",

@@ -38,7 +38,7 @@ LAYERS: list[set[str]] = [
     },
     {"neurons", "coding"},
     {"models", "datasets"},
-    {"checkpoint"},
+    {"checkpoint", "_card_checks"},
     {"training", "tuning", "compression", "inference", "hardware", "benchmark", "bench", "bio"},
     {"tracking", "report", "gates"},
     {"stages"},

@@ -45,13 +45,14 @@ _READERS = {
     ".npz": ("_read_arrays", "read_npz"),
     ".h5": ("_read_arrays", "read_h5"),
     ".hdf5": ("_read_arrays", "read_h5"),
+    ".mat": ("_read_mat", "read_mat"),
 }
 SUFFIXES = tuple(_READERS)
 
 
 def read_recording(path: str | Path) -> Recording:
-    """Read `path` by its suffix: N-MNIST and N-Caltech101 `.bin`, AEDAT 2 `.aedat`, AEDAT 4 `.aedat4`, Prophesee `.dat`, and `.npy`,
-    `.npz`, `.h5` with t, x, y, p.
+    """Read `path` by its suffix: N-MNIST and N-Caltech101 `.bin`, AEDAT 2 `.aedat`, AEDAT 4 `.aedat4`, Prophesee `.dat`, ST-MNIST
+    `.mat`, and `.npy`, `.npz`, `.h5` with t, x, y, p.
 
     Raises:
         UserError: no such suffix, a missing or unreadable file, an empty one, one that is cut off or holds something else, events outside

@@ -1,5 +1,6 @@
 """What a trial does: train on train, report validation accuracy after each epoch. The test split is never in reach."""
 
+import math
 from typing import Any
 
 import optuna
@@ -15,6 +16,9 @@ from snn5.training import Evaluation, Samples, evaluate, fit, penalised
 from snn5.tuning._space import apply, suggest
 
 SILENT, SATURATED = 1e-3, 0.6  # mean rate of any layer after the first epoch: outside, the trial cannot be worth its budget
+# Of the optimiser: until then the norms' running statistics (0.9^32 = 0.03 is left of their start) say little. A small set's first epoch
+# has fewer steps; then it is the first epoch that ends with so many.
+FAIR_STEPS = 32
 RATES = MeanRate()  # what the point's rate_penalty is the strength of
 
 
@@ -43,7 +47,7 @@ class Objective:
         generator = torch.Generator().manual_seed(self.seed)
         initialise(model, generator)
         model.to(self.train.y_N.device)
-        score = 0.0
+        score, judged = 0.0, math.ceil(FAIR_STEPS / math.ceil(len(self.train) / settings.batch_size)) - 1
 
         def report(epoch: int, evaluation: Evaluation) -> None:
             nonlocal score
@@ -52,7 +56,7 @@ class Objective:
                 trial.report(score, epoch + 1)
             trial.set_user_attr("val/loss", evaluation.loss)
             low, high = min(evaluation.rates, key=evaluation.rates.__getitem__), max(evaluation.rates, key=evaluation.rates.__getitem__)
-            if epoch == 0 and (evaluation.rates[low] < SILENT or evaluation.rates[high] > SATURATED):
+            if epoch == judged and (evaluation.rates[low] < SILENT or evaluation.rates[high] > SATURATED):
                 layer = low if evaluation.rates[low] < SILENT else high
                 trial.set_user_attr("stopped", f"layer {layer} at {evaluation.rates[layer]:.2g} spikes per neuron and step")
                 raise optuna.TrialPruned

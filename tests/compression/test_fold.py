@@ -21,6 +21,7 @@ MODELS = {
     "ms_resnet18": {"image_size": 8, "width": 4},
     "glif_resnet18": {"image_size": 16, "width": 4, "neuron": "glif"},
     "staa_resnet19": {"image_size": 8, "width": 4, "neuron": "adaptive_lif"},
+    "spiking_tcn": {"image_size": 4, "width": 8},
     "spikingformer_4_256_cml": {"image_size": 16, "dim": 32, "depth": 1, "heads": 2},
 }
 

@@ -210,6 +210,7 @@ def test_a_layer_that_is_run_twice_is_left_dense() -> None:
         ("staa_resnet19", {"width": 4}, 61, 0),
         ("glif_resnet18", {"width": 4, "neuron": "glif"}, 21, 0),
         ("sew_7b", {}, 16, 0),
+        ("spiking_tcn", {"width": 8}, 4, 0),
     ],
 )
 def test_every_family_can_be_looked_at(name: str, arguments: dict[str, Any], layers: int | None, left: int | None) -> None:

@@ -132,6 +132,19 @@ def aedat4_bytes(events: Events, *, packets: int = 3, method: int = 1, closed: b
     return header(len(header(0)) + len(body)) + body + _packed(_packet_table(listed), method)
 
 
+def mat_bytes(events: Events, side: int = 60) -> bytes:
+    """As ST-MNIST's: taxels in rows, an event in each column, the last row seconds."""
+    from scipy.io import savemat
+
+    t, x, y, p = events
+    matrix = np.zeros((side * side + 1, len(t)))
+    matrix[y * side + x, np.arange(len(t))] = 2 * p - 1
+    matrix[-1] = t / 1e6
+    file = io.BytesIO()
+    savemat(file, {"spiketrain": matrix}, do_compression=True)
+    return file.getvalue()
+
+
 WRITERS: dict[str, Callable[[Events], bytes]] = {
     ".bin": bin_bytes,
     ".aedat": aedat2_bytes,
@@ -140,6 +153,7 @@ WRITERS: dict[str, Callable[[Events], bytes]] = {
     ".npy": npy_bytes,
     ".npz": npz_bytes,
     ".h5": h5_bytes,
+    ".mat": mat_bytes,
 }
 
 

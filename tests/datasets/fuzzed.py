@@ -75,6 +75,21 @@ def _arrays(suffix: str) -> dict[str, Callable[[bytes], bytes]]:
     return {name: _events(suffix, **change) for name, change in changes.items()}
 
 
+def _mat(value: float) -> Callable[[bytes], bytes]:
+    """One value of an event or, where it is no number, one of its times replaced."""
+
+    def change(data: bytes) -> bytes:
+        from scipy.io import loadmat, savemat
+
+        matrix = loadmat(io.BytesIO(data))["spiketrain"]
+        matrix[-1 if np.isnan(value) else 0, 3] = value
+        file = io.BytesIO()
+        savemat(file, {"spiketrain": matrix})
+        return file.getvalue()
+
+    return change
+
+
 def _image(suffix: str) -> Reader:
     def make(folder: Path) -> Path:
         folder.mkdir(parents=True)
@@ -242,6 +257,7 @@ READERS: dict[str, Reader] = {
     "events .aedat": _event_reader(".aedat", start=58, record=8, wrong={"another version": lambda d: d.replace(b"DAT2", b"DAT3")}),
     "events .aedat4": _event_reader(".aedat4", wrong={"a smaller sensor": lambda d: d.replace(b">60<", b">10<")}),
     **{f"events {suffix}": _event_reader(suffix, wrong=_arrays(suffix)) for suffix in (".npy", ".npz", ".h5")},
+    "events .mat": _event_reader(".mat", wrong={"half a spike": _mat(0.5), "times that are no numbers": _mat(np.nan)}),
     **{f"image {suffix}": _image(suffix) for suffix in (".png", ".jpg", ".bmp", ".webp", ".gif", ".tif")},
     **{f"sound {suffix}": _sound(suffix) for suffix in (".wav", ".flac")},
     "cifar10 binary": _whole_set(

@@ -136,3 +136,14 @@ def test_real_digits_make_spikes_in_most_channels() -> None:
     for path in paths:
         spikes = cochlea(*read_audio(path), Cochlea())
         assert 800 < spikes.sum() < 4000 and (spikes.sum(axis=1) > 0).mean() > 0.7
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not ((configured_root() or Path()) / "HeidelbergDigits").is_dir(), reason="the Heidelberg Digits are not here")
+def test_real_set_from_its_layout() -> None:
+    """Every recording, in the order of the official lists; few channels, as it is the layout that is looked at."""
+    splits = load("heidelberg_cochlea", time_steps=2, cochlea=Cochlea(channels=4, duration_ms=300.0), binning=Binning(columns=1))
+    info = splits.train.info
+    assert sum(info["counts"].values()) + info["dropped"] == 1920 and len(splits.test) == 320 and info["official_test"] is True
+    assert np.bincount(splits.test.y_N, minlength=20).tolist() == [16] * 20
+    assert splits.test.index_N.tolist() == list(range(1600, 1920)) and splits.train.x_TNCHW.shape[2:] == (1, 4, 1)

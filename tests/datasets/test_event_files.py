@@ -29,7 +29,7 @@ def test_what_was_written_is_read(suffix: str, count: int, tmp_path: Path) -> No
     found = read_recording(files.write(tmp_path / f"a{suffix}", events))
     assert len(found) == count and same(found, events)
     assert {getattr(found, name).dtype for name in "txyp"} == {np.dtype(np.int64)}
-    assert found.sensor == {".dat": (40, 60), ".aedat4": (40, 60), ".aedat": (128, 128)}.get(suffix)
+    assert found.sensor == {".dat": (40, 60), ".aedat4": (40, 60), ".aedat": (128, 128), ".mat": (60, 60)}.get(suffix)
 
 
 @pytest.mark.parametrize("method", [0, 1, 2, 3, 4])
@@ -225,6 +225,33 @@ def test_arrays_that_are_no_events(tmp_path: Path) -> None:
         read_recording(tmp_path / "a.npy")
 
 
+def test_a_tactile_sensor_by_hand(tmp_path: Path) -> None:
+    from scipy.io import savemat
+
+    matrix = np.zeros((5, 3))  # two by two taxels
+    matrix[3, 0], matrix[1, 1], matrix[2, 1], matrix[4] = 1, -1, 1, (0.000123, 0.5, 2.0)  # two at one time; nothing at the last
+    savemat(tmp_path / "a.mat", {"spiketrain": matrix})
+    found = read_recording(tmp_path / "a.mat")
+    assert [found.t.tolist(), found.x.tolist(), found.y.tolist(), found.p.tolist()] == [
+        [123, 500000, 500000],
+        [1, 1, 0],
+        [1, 0, 1],
+        [1, 0, 1],
+    ]
+    assert found.sensor == (2, 2)
+    for change, message in (
+        ({"spiketrain": 2 * matrix}, "a.mat is damaged: spiketrain has values from -2.0 to 2.0; a taxel has -1, 0 or 1"),
+        ({"spiketrain": matrix[1:]}, r"spiketrain is float64\[4, 3\], not numbers \[side\^2 \+ 1, events\]"),
+        ({"spiketrain": np.vstack([matrix[:4], [[np.nan, 1, 2]]])}, "its times are no numbers of seconds"),
+        ({"spiketrain": "text"}, "spiketrain is"),
+        ({"other": matrix}, "a.mat is damaged: it has no matrix 'spiketrain'"),
+        ({"spiketrain": 0 * matrix}, "a.mat holds no events"),
+    ):
+        savemat(tmp_path / "a.mat", change)
+        with pytest.raises(UserError, match=message):
+            read_recording(tmp_path / "a.mat")
+
+
 class Trap:
     """What would run code if a pickle were loaded."""
 
@@ -251,8 +278,8 @@ def test_members_of_an_archive_go_nowhere(tmp_path: Path) -> None:
 
 
 def test_an_unknown_suffix(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"a.mat: event recordings end in .bin, .aedat, .aedat4, .dat, .npy, .npz, .h5"):
-        read_recording(tmp_path / "a.mat")
+    with pytest.raises(UserError, match=r"a.txt: event recordings end in .bin, .aedat, .aedat4, .dat, .npy, .npz, .h5"):
+        read_recording(tmp_path / "a.txt")
 
 
 # --- the real recordings
@@ -265,10 +292,11 @@ REAL = pytest.mark.skipif(not SAMPLES.is_dir(), reason="SNN5_DATA_ROOT/event_for
 @REAL
 @pytest.mark.parametrize(
     ("name", "count", "first", "last", "sensor"),
-    [  # counts and events as the packages aedat, expelliarmus and tonic read them
+    [  # counts and events as the packages aedat, expelliarmus, tonic and scipy read them
         ("sample.aedat4", 111954, (1605537493718345, 154, 204, 0), (1605537494308262, 88, 237, 1), (240, 320)),
         ("sample_ncars.dat", 2009, (0, 25, 8, 0), None, None),
         ("sample_nmnist.bin", 4325, (654, 7, 15, 1), None, None),
+        ("sample_stmnist.mat", 2346, (196626, 5, 4, 0), (895744, 6, 4, 1), (10, 10)),
     ],
 )
 def test_real_recordings(name: str, count: int, first: tuple[int, ...], last: tuple[int, ...] | None, sensor: object) -> None:
@@ -296,7 +324,7 @@ def test_real_recordings_by_second_readers() -> None:
 
 @pytest.mark.data
 @REAL
-@pytest.mark.parametrize("name", ["sample.aedat4", "sample_ncars.dat", "sample_nmnist.bin"])
+@pytest.mark.parametrize("name", ["sample.aedat4", "sample_ncars.dat", "sample_nmnist.bin", "sample_stmnist.mat"])
 def test_real_recordings_cut_off(name: str, tmp_path: Path) -> None:
     """At 100 places, the header's among them; between two events of a format without a length a shorter recording comes back."""
     whole, path, draw = (SAMPLES / name).read_bytes(), tmp_path / name, random.Random(0)
@@ -308,4 +336,4 @@ def test_real_recordings_cut_off(name: str, tmp_path: Path) -> None:
         except UserError as error:
             assert name in str(error)
             continue
-        assert not name.endswith(".aedat4") and same(found, tuple(getattr(complete, k)[: len(found)] for k in "txyp"))  # type: ignore[arg-type]
+        assert not name.endswith((".aedat4", ".mat")) and same(found, tuple(getattr(complete, k)[: len(found)] for k in "txyp"))  # type: ignore[arg-type]

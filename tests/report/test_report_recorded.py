@@ -9,7 +9,7 @@ import report_records
 from snn5.report import Results, read
 from snn5.report._parts import Table
 from snn5.report._targets import targets
-from snn5.report.sections import _nmnist_chain, _recorded
+from snn5.report.sections import _heidelberg, _nmnist_chain, _recorded
 
 
 def recorded(name: str, found: dict[str, Any]) -> Results:
@@ -53,6 +53,22 @@ def test_nmnist_puts_the_best_first() -> None:
     found = {"data": {"recordings": 1100, "time_steps": 3}, "families": {"a": entry(0.95), "b": entry(0.98)}}
     table = only(_recorded.nmnist(recorded("nmnist_folds", found)))
     assert rows(table)[0] == ["b", "m", "9", "98.0", "98.0 ± 0.5", "0.100", "1000", "1100", "5"]
+
+
+def test_heidelberg_shows_the_chosen_recipe_and_how_it_was_chosen() -> None:
+    chosen = {
+        "candidate": "plain",
+        "settings": {"model": "spiking_tcn"},
+        "seeds": [0.92, 0.94, 0.96],
+        "n": 320,
+        **{"test/acc_last": 0.94, "test/acc_last_sd": 0.02, "test/acc": 0.93, "test/acc_sd": 0.01},
+        **{"cost/spike_rate": 0.18, "model/params": 9.7e4},
+    }
+    judged = {name: {"val/acc_last": accuracy, "n": 160} for name, accuracy in (("mixed", 0.83), ("plain", 0.884))}
+    found = {"data": {"recordings": 1920, "time_steps": 32}, "candidates": judged, "chosen": chosen}
+    table = only(_heidelberg.networks(recorded("heidelberg", found)))
+    assert rows(table) == [["spiking_tcn", "plain", "32", "94.0 ± 2.0", "93.0 ± 1.0", "0.180", "97000", "320", "3"]]
+    assert table.note is not None and "n = 160, last epoch: plain 88.4 %, mixed 83.0 %. Command" in table.note
 
 
 def figures(track: str, *, good: int, seeds: int, asked: float, bits: float = 1.0) -> dict[str, float]:
@@ -106,7 +122,7 @@ def test_heidelberg_shows_every_liquid_and_what_it_was_read_against() -> None:
 def test_what_is_not_there_makes_no_table(tmp_path: Path) -> None:
     empty = Results({})
     assert [*_recorded.depth(empty), *_recorded.nmnist(empty), *_recorded.reproducibility(empty), *_recorded.liquid(empty)] == []
-    assert _recorded.heidelberg(empty) == []
+    assert [*_recorded.heidelberg(empty), *_heidelberg.networks(empty)] == []
     folder = tmp_path / "experiments" / "results"
     folder.mkdir(parents=True)
     (folder / "depth.json").write_text(json.dumps({"networks": {}}))

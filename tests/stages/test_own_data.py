@@ -1,6 +1,9 @@
-"""Somebody's own recordings, by params.yaml alone: from a folder of each kind to splits and trained, sparse, early-exiting checkpoints."""
+"""Somebody's own recordings, by params.yaml alone: from a folder of each kind to trained and compressed checkpoints and the report."""
 
+import shutil
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,10 +11,14 @@ import soundfile
 import yaml
 from PIL import Image
 
-from snn5 import checkpoint, config, record
+from snn5 import checkpoint, config, record, report
 from snn5.datasets import verify
-from snn5.stages import p1_train, p4_sparsify, p5_cutoff, p7_data
+from snn5.files import md5
+from snn5.record import Record
+from snn5.stages import p1_train, p3_tune, p4_prune, p4_quantize, p4_sparsify, p5_cutoff, p6_integrate, p7_benchmark, p7_data
 from snn5.stages._stage import Stage
+
+pytestmark = pytest.mark.slow
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 CLASSES = ("left", "right")
@@ -42,52 +49,88 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
-def test_from_folder_to_checkpoints(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    slot, suffix, make, own = KINDS[kind]
+class Offline(Stage):
+    """A stage whose ingredients are the files, with no server to account for them."""
+
+    def ingredient(self, path):  # type: ignore[override]
+        return SimpleNamespace(file=Path(path), path=Path(path).as_posix(), md5=md5(Path(path)))
+
+
+def fill(folder: Path, suffix: str, make: Any) -> None:
+    """24 files in each of two classes, one of them empty."""
     rng = np.random.default_rng(0)
     for label, name in enumerate(CLASSES):
-        (tmp_path / "recordings" / name).mkdir(parents=True)
+        (folder / name).mkdir(parents=True)
         for i in range(24):
-            make(tmp_path / "recordings" / name / f"{i}{suffix}", label, rng)
-    (tmp_path / "recordings" / "left" / f"0{suffix}").write_bytes(b"")
+            make(folder / name / f"{i}{suffix}", label, rng)
+    (folder / "left" / f"0{suffix}").write_bytes(b"")
 
-    # what the user writes: one profile
+
+def profile(kind: str) -> dict[str, Any]:
+    """What the user writes."""
+    slot, _, _, own = KINDS[kind]
     train = {"model_args": {"width": 8, "neuron_args": {"tau": 1.2}}, "epochs": 10, "batch_size": 4, "guard_epochs": 0, "shift_pixels": 0}
     folder = {"path": "recordings"} | own.get("folder", {})
-    mine = {
+    return {
         "seeds": [0],
         "data": {slot: {"dataset": kind, "time_steps": 4, "on_error": "skip"} | own | {"folder": folder}},
         "p1": {slot: train},
-        "p3": {"data": slot, "max_epochs": 3},
+        "p3": {"data": slot, "trials": 2, "max_epochs": 9, "tradeoff_trials": 2, "tradeoff_epochs": 9},
         "p4": {"strengths": [0.0, 1.0], "epochs": 1},
-        "p6": {"data": slot},
+        "p4_prune": {"sparsities": [0.5], "samples_per_class": 2},
+        "p4_quantize": {"bits": [4], "epochs": 1},
+        "p6": {"data": slot, "milder": [], "calibration_per_class": 2, slot: {"epochs": 2, "quantised_epochs": 2}},
     }
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_from_folder_to_report(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slot, suffix, make, _ = KINDS[kind]
+    fill(tmp_path / "recordings", suffix, make)
     raw = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
-    raw["profiles"]["mine"] = mine
+    raw["profiles"]["mine"] = profile(kind)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SNN5_DATA_ROOT", str(tmp_path))
-    monkeypatch.setenv("SNN5_WORKERS", "1")
+    for name, value in (("SNN5_DATA_ROOT", str(tmp_path)), ("SNN5_WORKERS", "1"), ("SNN5_TRACKING", "off")):
+        monkeypatch.setenv(name, value)
     settings = config.load("params.yaml", "mine")
 
-    def stage(script: str, *args: str) -> Stage:
-        made = Stage(script=script, args=args, config=settings, root=tmp_path)
-        made.out.mkdir(parents=True, exist_ok=True)
-        return made
-
-    data = stage("p7_data", slot)
-    summary = p7_data.run(data).summary
-    assert (summary["data/skipped"], summary["data/train_samples"] + summary["data/val_samples"] + summary["data/test_samples"]) == (1, 47)
-    assert verify(data.out) == []
-    for family in p1_train.FAMILIES:
-        this = stage("p1_train", family, slot)
-        found = p1_train.run(this)
-        assert found.summary["test/acc"] > 0.8, (family, found.summary)  # the two sides differ at a glance
+    def run(module: ModuleType, *words: str) -> Record:
+        this = Offline(script=module.__name__.rpartition(".")[2], args=words, config=settings, root=tmp_path)
+        this.out.mkdir(parents=True, exist_ok=True)
+        found: Record = module.run(this)
         record.save(found, this.out)
-    for script, module, words in (("p4_sparsify", p4_sparsify, ()), ("p5_cutoff", p5_cutoff, (slot,))):
-        this = stage(script, *words)
-        record.save(module.run(this), this.out)
-        made = sorted((this.out / "checkpoints").glob("*.safetensors"))
+        return found
+
+    summary = run(p7_data, slot).summary
+    assert (summary["data/skipped"], summary["data/train_samples"] + summary["data/val_samples"] + summary["data/test_samples"]) == (1, 47)
+    assert verify(f"data/p7_data/{slot}") == []
+    for family in p1_train.FAMILIES:
+        found = run(p1_train, family, slot)
+        assert found.summary["test/acc"] > 0.8, (family, found.summary)  # the two sides differ at a glance
+    for module, words in (
+        (p3_tune, ()),
+        (p4_sparsify, ()),
+        (p4_prune, ()),
+        (p4_quantize, ()),
+        (p5_cutoff, (slot,)),
+        (p6_integrate, (slot,)),
+    ):
+        run(module, *words)
+        made = sorted(Path("data", module.__name__.rpartition(".")[2], *words, "checkpoints").glob("*.safetensors"))
         assert made and all(checkpoint.load(path).card.dataset == kind for path in made)
+    final = checkpoint.load(made[0])
+    assert [step.name for step in final.card.transforms][-5:] == ["sparsify", "prune", "fold_norms", "quantize", "calibrate_cutoff"]
+    assert record.load(f"data/p6_integrate/{slot}").summary["test/acc"] > 0.6
+
+    # P7.3 and the report look at both slots; the other one stands in for what the default profile would have made
+    other = "frames" if slot == "events" else "events"
+    for folder in ("p7_data/{}", *(f"p1_train/{family}-{{}}" for family in p1_train.FAMILIES)):
+        shutil.copytree(Path("data", folder.format(slot)), Path("data", folder.format(other)))
+    assert run(p7_benchmark).summary[f"sew_resnet-{slot}/test/acc"] > 0.8
+    results = report.read(tmp_path)
+    assert results.dataset(slot) == kind
+    report.write(report.build(results), Path("reports"))
+    page = Path("reports/roadmap.html").read_text(encoding="utf-8")
+    assert kind in page and "2 empty or damaged recordings were left out" in page  # each slot's one

@@ -159,8 +159,10 @@ def test_the_stage_gives_it_train_and_validation() -> None:
     assert "splits.test" not in source.read_text(encoding="utf-8")
 
 
-def run_with(rates: list[dict[str, float]], accuracies: list[float], pruner: optuna.pruners.BasePruner | None = None) -> optuna.Trial:
-    """A trial whose epochs have these spike rates and accuracies."""
+def run_with(
+    rates: list[dict[str, float]], accuracies: list[float], pruner: optuna.pruners.BasePruner | None = None, *, fair_steps: int = 3
+) -> optuna.Trial:
+    """A trial whose epochs, of three steps each, have these spike rates and accuracies."""
 
     def fake(*_a: Any, report: Any, **_kw: Any) -> Fit:
         for epoch, (r, accuracy) in enumerate(zip(rates, accuracies, strict=True)):
@@ -170,6 +172,7 @@ def run_with(rates: list[dict[str, float]], accuracies: list[float], pruner: opt
     made = trial(pruner)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(objective_module, "fit", fake)
+        patch.setattr(objective_module, "FAIR_STEPS", fair_steps)
         objective(epochs=len(rates))(made)
     return made
 
@@ -192,6 +195,16 @@ def test_a_silent_or_saturated_layer_after_the_first_epoch_ends_the_trial(rates:
 def test_rates_on_the_edge_and_later_epochs_go_on() -> None:
     fine, dead = {"a": 1e-3, "b": 0.6}, {"a": 0.0, "b": 1.0}
     assert len(run_with([fine, dead], [0.2, 0.5]).study.get_trials()[0].intermediate_values) == 2
+
+
+def test_a_small_sets_first_epochs_are_no_fair_trial() -> None:
+    """Seven steps are in the third epoch of three: a layer that wakes up by then is none that is silent."""
+    fine, dead = {"a": 0.3}, {"a": 0.0}
+    assert len(run_with([dead, dead, fine, dead], [0.2] * 4, fair_steps=7).study.get_trials()[0].intermediate_values) == 4
+    with pytest.raises(optuna.TrialPruned):
+        run_with([fine, fine, dead, fine], [0.2] * 4, fair_steps=7)
+    with pytest.raises(optuna.TrialPruned):
+        run_with([dead, fine], [0.2] * 2, fair_steps=1)
 
 
 class After(optuna.pruners.BasePruner):

@@ -4,7 +4,7 @@ from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results
 from snn5.report._style import ACCENT, canvas, whole_ticks
 from snn5.report._text import decimal, percent, spread, whole
-from snn5.report.sections import _energy, _suite
+from snn5.report.sections import _energy, _heidelberg, _suite
 
 STAGE, SLOTS = "p7_benchmark", ("frames", "events")
 FAMILIES = {"sew_resnet": "SEW-ResNet", "ann_twin": "ANN twin"}
@@ -13,7 +13,7 @@ _SIMULATED = " The events are those of a simulated moving camera, not a recordin
 
 def parts(results: Results) -> list[Part]:
     """Data, benchmark, scatter, layers, suite."""
-    found: list[Part] = [_data(results)]
+    found: list[Part] = [_data(results), *_heidelberg.networks(results)]
     if results.get(STAGE) is None:
         missing = Missing(title="The benchmark and accuracy against energy", reason=f"{STAGE} has not run")
         return [*found, missing, *_suite.parts(results)]
