@@ -44,9 +44,7 @@ def trained(plan: Plan | None, path: Path | None = None, settings: Train = SETTI
 # --- the schedule
 
 
-@pytest.mark.parametrize(
-    ("u", "factor"), [(0.0, 0.2), (0.125, 0.6), (0.25, 1.0), (0.5, 0.7), (1.0, 0.1)], ids=lambda value: f"{value:g}"
-)
+@pytest.mark.parametrize(("u", "factor"), [(0.0, 0.2), (0.125, 0.6), (0.25, 1.0), (0.5, 0.7), (1.0, 0.1)], ids=lambda value: f"{value:g}")
 def test_the_triangle_by_hand(u: float, factor: float) -> None:
     """From 0.2 to 1 within a quarter, then down to 0.1: -0.3 for every quarter."""
     assert triangle(u, 0.2, 0.25, 0.1) == pytest.approx(factor)
