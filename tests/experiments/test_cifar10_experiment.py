@@ -24,7 +24,12 @@ def split(n: int, name: str, seed: int) -> Split:
     random = np.random.default_rng(seed)
     y_N = random.integers(0, 2, n)
     x_TNCHW = (random.integers(0, 100, (1, n, 3, 12, 12)) + 120 * y_N[:, None, None, None]).astype(np.uint8)
-    return Split(x_TNCHW=x_TNCHW, y_N=y_N, index_N=np.arange(n), info={"dataset": "made", "num_classes": 2, "scale": 255, "split": name})
+    return Split(
+        x_TNCHW=x_TNCHW,
+        y_N=y_N,
+        index_N=1000 * seed + np.arange(n),
+        info={"dataset": "made", "num_classes": 2, "scale": 255, "split": name},
+    )
 
 
 SPLITS = Splits(train=split(64, "train", 0), val=split(16, "val", 1), test=split(20, "test", 2))
