@@ -63,6 +63,20 @@ def test_accuracy_minutes_and_wires() -> None:
     assert [text.get_text() for text in axes.texts] == ["T = 2"]
 
 
+def test_compressed_by_hand() -> None:
+    energy = {"fp32": 31.26e6, "int": 1.254e6, "memory": 5e8}
+    one = {"accuracy": 0.8915, "n": 1000, "steps_mean": 1.754, "params_nnz": 1234567, "packed_bytes": 1_999_600, "effective_acs": 20.04e6}
+    found = {
+        "profiles": {"cifar10_fast": {"seeds": [0], "variants": {"int8_cutoff": {**one, "energy_pj": energy}}}},
+        "command": "python -m x",
+    }
+    [table] = _static.compressed(Results({}, {"cifar10_compressed": found}))
+    assert isinstance(table, Table) and table.note.endswith("Command: python -m x.")
+    cells = [plain(cell) for cell in table.rows[0]]
+    assert cells == ["cifar10_fast: int8 cutoff", "89.15", "1.75", "1 234 567", "2 000", "20.0", "31.3", "1.25", "1 000", "1"]
+    assert len(table.columns) == len(cells)
+
+
 @pytest.mark.parametrize(("accuracy", "verdict"), [(0.9499, "not reached"), (0.95, "reached")])
 def test_the_first_target_says_what_was_recorded(accuracy: float, verdict: str) -> None:
     card = targets(recorded(cifar10_fast=entry(accuracy)))[0]

@@ -19,7 +19,37 @@ def parts(results: Results) -> list[Part]:
     if not found:
         return []
     profiles: Profiles = found["profiles"]
-    return [_table(profiles, found["command"]), _curve(profiles), *(_wires(name, entry) for name, entry in profiles.items())]
+    wires = [_wires(name, entry) for name, entry in profiles.items()]
+    return [_table(profiles, found["command"]), _curve(profiles), *wires, *compressed(results)]
+
+
+def compressed(results: Results) -> list[Part]:
+    """What is left of accuracy and cost after quantisation, pruning and an early exit, without further training."""
+    found = results.recorded.get("cifar10_compressed")
+    if not found:
+        return []
+    rows = [
+        [
+            f"{profile}: {name.replace('_', ' ')}",
+            _points(one["accuracy"]),
+            decimal(one["steps_mean"], 2),
+            whole(one["params_nnz"]),
+            whole(one["packed_bytes"] / 1000),
+            decimal(one["effective_acs"] / 1e6, 1),
+            decimal(one["energy_pj"]["fp32"] / 1e6, 1),
+            decimal(one["energy_pj"]["int"] / 1e6, 2),
+            whole(one["n"]),
+            str(len(entry["seeds"])),
+        ]
+        for profile, entry in found["profiles"].items()
+        for name, one in entry["variants"].items()
+    ]
+    columns = (
+        *("network", "test accuracy, %", "mean steps", "non-zero parameters", "kilobytes", "SynOps, millions"),
+        *("energy, FP32, µJ", "energy, integer, µJ", "n", "seeds"),
+    )
+    note = f"Nothing is trained after the start. The exits' epsilon is chosen on validation. Command: {found['command']}."
+    return [Table(title="Recorded: CIFAR-10, compressed", columns=columns, rows=rows, note=note)]
 
 
 def chosen(profiles: Profiles) -> tuple[str, Mapping[str, Any]]:
