@@ -44,17 +44,15 @@ def test_of(run: Tested, path: Path) -> dict[str, Any]:
     model, steps = run.model, run.settings.pace.steps
     val, test = (samples(split, run.device) for split in (run.splits.val, run.splits.test))
     found: dict[str, dict[str, dict[str, float]]] = {"val": {}, "test": {}, "test_flip": {}}
-    for epoch, weights in (("chosen", run.fit.best), ("last", run.fit.last)):
-        if epoch == "last" and run.fit.best_epoch == run.settings.train.epochs - 1:
-            for accuracies in found.values():
-                accuracies["last"] = accuracies["chosen"]
-            break
-        model.load_state_dict(weights)
-        with at_steps(model, max(steps)), computing(run.settings.train.precision, run.device):
-            found["val"][epoch] = accuracies_of(logits_of(model, val), val.y_N, steps)
-            found["test"][epoch] = accuracies_of(plain_TNK := logits_of(model, test), test.y_N, steps)
-            found["test_flip"][epoch] = accuracies_of(plain_TNK + logits_of(model, test, flip=True), test.y_N, steps)
-    model.load_state_dict(run.fit.best)
+    with at_steps(model, max(steps)), computing(run.settings.train.precision, run.device):
+        if run.fit.best_epoch != run.settings.train.epochs - 1:
+            model.load_state_dict(run.fit.last)
+            found["test"]["last"] = accuracies_of(logits_of(model, test), test.y_N, steps)
+        model.load_state_dict(run.fit.best)
+        found["val"]["chosen"] = accuracies_of(logits_of(model, val), val.y_N, steps)
+        found["test"]["chosen"] = accuracies_of(plain_TNK := logits_of(model, test), test.y_N, steps)
+        found["test_flip"]["chosen"] = accuracies_of(plain_TNK + logits_of(model, test, flip=True), test.y_N, steps)
+    found["test"].setdefault("last", found["test"]["chosen"])
     T = max(steps, key=lambda steps: (found["val"]["chosen"][str(steps)], -steps))
     checkpoint = checkpoint_of(run, T)
     save(checkpoint, path)

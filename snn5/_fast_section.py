@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from snn5._sections import repeated
 from snn5._settings import setting
 from snn5.errors import UserError
 
@@ -31,7 +30,7 @@ class Pace:
     def __post_init__(self) -> None:
         if not self.step_plan or any(len(part) != 2 or min(part) < 1 for part in self.step_plan):
             raise UserError(f"step_plan={self.step_plan}; need [epochs, T] pairs of numbers above 0, e.g. [[12, 1], [5, 2]]")
-        if not self.steps or repeated(self.steps) or min(self.steps) < 1:
+        if not self.steps or len(set(self.steps)) != len(self.steps) or min(self.steps) < 1:
             raise UserError(f"steps={self.steps}; need at least one T, each above 0, all different")
 
     @property

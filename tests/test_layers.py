@@ -30,6 +30,7 @@ LAYERS: list[set[str]] = [
         "reproducible",
         "_settings",
         "_bio_sections",
+        "_fast_section",
         "_sections",
         "_progress",
         "_processes",

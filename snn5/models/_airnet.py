@@ -19,7 +19,7 @@ currents). The fixed whitening layer is from Page, How to Train Your ResNet, 201
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from spikingjelly.activation_based import layer
@@ -87,9 +87,7 @@ class AirNet(SpikingModel):
 
     @property
     def _whitening(self) -> FixedConv2d:
-        found = self.stem_conv[0]
-        assert isinstance(found, FixedConv2d)
-        return found
+        return cast(FixedConv2d, self.stem_conv[0])
 
 
 def block(n_in: int, n_out: int, neuron: MakeNeuron, pool: Callable[[], nn.Module]) -> nn.Sequential:

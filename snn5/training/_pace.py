@@ -103,14 +103,13 @@ def mirrored_shift(x_TNCHW: Tensor, pixels: int, generator: torch.Generator) -> 
 
 @contextmanager
 def at_steps(model: nn.Module, steps: int) -> Iterator[None]:
-    """While inside, `model` shows a static image for `steps` steps."""
-    assert isinstance(model, SpikingModel)
-    before = model.time_steps
+    """While inside, `model` shows a static image for `steps` steps; an ANN twin stays as it is."""
+    before = getattr(model, "time_steps", 1)
     _set_steps(model, steps)
     try:
         yield
     finally:
-        model.time_steps = before
+        _set_steps(model, before)
 
 
 def _set_steps(model: nn.Module, steps: int) -> None:

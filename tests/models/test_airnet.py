@@ -93,7 +93,7 @@ def test_a_static_image_passes_the_stem_once() -> None:
 
 @pytest.mark.parametrize("bad", [{"image_size": 8}, {"width": 0}])
 def test_impossible_sizes(bad: dict[str, int]) -> None:
-    with pytest.raises(UserError, match="need at least 9 pixels|width=0"):
+    with pytest.raises(UserError, match=r"need at least 9 pixels|width=0"):
         net(**bad)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from snn5.config import Fast, Pace, Train
 from snn5.errors import UserError
-from snn5.models import SpikingModel, create_model, initialise
+from snn5.models import SpikingModel, ann_twin, create_model, initialise
 from snn5.training import Fit, PacePlan, Plan, Samples, at_steps, fit
 from snn5.training._pace import alternate, coin, mirrored_shift, triangle
 
@@ -134,6 +134,14 @@ def test_at_steps_gives_them_back() -> None:
         assert model.time_steps == 7
         raise RuntimeError
     assert model.time_steps == 2
+
+
+def test_a_twin_has_no_steps() -> None:
+    twin = ann_twin(net())
+    PacePlan(PACE).begin(twin, 2)
+    with at_steps(twin, 4):
+        assert twin.time_steps == 1
+    assert twin.time_steps == 1
 
 
 # --- the loop

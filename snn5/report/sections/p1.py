@@ -7,7 +7,7 @@ from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results
 from snn5.report._style import ACCENT, GREY, canvas, whole_ticks
 from snn5.report._text import percent, spread, whole
-from snn5.report.sections import _contrasts, _recorded
+from snn5.report.sections import _contrasts, _recorded, _static
 from snn5.statistics import mean_sd
 
 SLOTS = ("frames", "events")
@@ -19,7 +19,7 @@ def parts(results: Results) -> list[Part]:
     there = [(family, slot) for slot in SLOTS for family in FAMILIES if results.get(f"p1_train@{family}-{slot}")]
     if not there:
         return [Missing(title="Training of P1's networks", reason="p1_train has not run")]
-    recorded = [*_recorded.depth(results), *_recorded.nmnist(results)]
+    recorded = [*_recorded.depth(results), *_recorded.nmnist(results), *_static.parts(results)]
     return [_table(results, there), _curves(results, there), *_contrasts.parts(results), *recorded]
 
 

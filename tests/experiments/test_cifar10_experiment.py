@@ -1,0 +1,99 @@
+"""The CIFAR-10 experiment on made images: its protocol, its record, and that it goes on where it was."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from experiments import _static, cifar10
+from snn5 import config
+from snn5.checkpoint import load
+from snn5.config import Config
+from snn5.datasets import Split, Splits
+from snn5.files import read_json
+from snn5.training import Samples
+
+ROOT = Path(__file__).parents[2]
+
+
+def split(n: int, name: str, seed: int) -> Split:
+    """Dark and bright images: two classes that a few steps tell apart."""
+    random = np.random.default_rng(seed)
+    y_N = random.integers(0, 2, n)
+    x_TNCHW = (random.integers(0, 100, (1, n, 3, 12, 12)) + 120 * y_N[:, None, None, None]).astype(np.uint8)
+    return Split(
+        x_TNCHW=x_TNCHW,
+        y_N=y_N,
+        index_N=1000 * seed + np.arange(n),
+        info={"dataset": "made", "num_classes": 2, "scale": 255, "split": name},
+    )
+
+
+SPLITS = Splits(train=split(64, "train", 0), val=split(16, "val", 1), test=split(20, "test", 2))
+
+
+@pytest.fixture
+def chosen(monkeypatch: pytest.MonkeyPatch) -> Config:
+    monkeypatch.setattr(cifar10, "splits_of", lambda _chosen: SPLITS)
+    found = config.load(ROOT / "params.yaml", "cifar10_fast")
+    arguments = {"width": 2, "neuron_args": {"decay_input": False, "surrogate": "triangle", "v_threshold": 0.5}}
+    train = replace(found.p1_fast.train, model_args=arguments, epochs=3, batch_size=16, lr=0.2, precision="fp32", guard_epochs=0)
+    return replace(found, p1_fast=replace(found.p1_fast, train=train, pace=replace(found.p1_fast.pace, step_plan=[[2, 1], [1, 2]])))
+
+
+def entry_of(path: Path) -> dict[str, Any]:
+    found = read_json(path)
+    assert found["command"] == "python -m experiments.cifar10 --profile PROFILE"
+    entry: dict[str, Any] = found["profiles"]["cifar10_fast"]
+    return entry
+
+
+def test_from_images_to_record(chosen: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cifar10.main(chosen, 0, tmp_path / "result.json", tmp_path / "kept")
+    entry = entry_of(tmp_path / "result.json")
+    assert entry["n"] == {"train": 64, "val": 16, "test": 20} and entry["seeds"] == [0]
+    assert [(point["epoch"], point["T"]) for point in entry["curve"]] == [(0, 1), (1, 1), (2, 2)]
+    assert entry["test"].keys() == {"chosen", "last"} and entry["test"]["chosen"].keys() == {"2", "4"}
+    assert entry["accuracy"] == entry["test"]["chosen"][str(entry["T"])] and 0 < entry["cpu_min"] < entry["budget_cpu_min"] == 120
+    best = max(entry["val"]["chosen"].values())
+    assert entry["T"] == min(int(T) for T, value in entry["val"]["chosen"].items() if value == best)
+    kinds = {name: part["input"] for name, part in entry["operations"]["layers"].items()}
+    assert {name for name, kind in kinds.items() if kind != "binary"} <= {"stem_conv.0", "stem_conv.1", "head"}
+    dense = entry["operations"]["twin_dense_macs"]
+    assert entry["operations"]["twin_dense_energy_pj"]["fp32"] == pytest.approx(4.6 * dense)
+    assert capsys.readouterr().out.count("epoch ") == 3
+    kept = load(tmp_path / "kept/cifar10_fast-seed0/chosen.safetensors")
+    assert kept.card.time_steps == entry["T"] == kept.card.model_args["time_steps"]
+    cifar10.main(chosen, 0, tmp_path / "again.json", tmp_path / "kept")  # the state is kept: only the test is done anew
+    assert entry_of(tmp_path / "again.json") == entry and "epoch" not in capsys.readouterr().out
+
+
+def test_the_test_images_move_nothing(chosen: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other test images and labels: the same curve, T and epoch."""
+    cifar10.main(chosen, 0, tmp_path / "a.json", tmp_path / "a")
+    monkeypatch.setattr(cifar10, "splits_of", lambda _chosen: Splits(train=SPLITS.train, val=SPLITS.val, test=split(20, "test", 9)))
+    cifar10.main(chosen, 0, tmp_path / "b.json", tmp_path / "b")
+    a, b = (entry_of(tmp_path / name) for name in ("a.json", "b.json"))
+    assert [p["val"] for p in a["curve"]] == [p["val"] for p in b["curve"]]
+    assert all(a[key] == b[key] for key in ("T", "chosen_epoch", "val"))
+
+
+def test_accuracies_by_hand() -> None:
+    """Two classes, three samples, two steps: the second step turns the first sample's answer."""
+    logits_TNK = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]], [[0.0, 3.0], [0.0, 1.0], [1.0, 0.0]]])
+    assert _static.accuracies_of(logits_TNK, torch.tensor([1, 1, 1]), [1, 2]) == {"1": pytest.approx(1 / 3), "2": pytest.approx(2 / 3)}
+
+
+def test_logits_of_mirror_images() -> None:
+    model = _static.network(replace_width(), SPLITS.train, 2)
+    x_NTCHW = torch.from_numpy(SPLITS.test.x_TNCHW).transpose(0, 1)
+    y_N = torch.from_numpy(SPLITS.test.y_N)
+    plain, mirrored = (Samples(x_NTCHW=x, y_N=y_N, scale=255.0) for x in (x_NTCHW, x_NTCHW.flip(-1)))
+    assert torch.equal(_static.logits_of(model, plain, flip=True), _static.logits_of(model, mirrored))
+
+
+def replace_width() -> config.Train:
+    return config.Train(model="spiking_airnet", neuron="lif", epochs=2, model_args={"width": 2, "neuron_args": {"v_threshold": 0.2}})
