@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from snn5._settings import setting
+from snn5._train_section import Train
 from snn5.errors import UserError
 
 
@@ -45,3 +46,15 @@ class Pace:
                 return steps
             epoch -= epochs
         return self.step_plan[-1][1]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fast:
+    """P1: a network for static images in as few minutes as it takes (python -m experiments.cifar10)."""
+
+    train: Train
+    pace: Pace
+
+    def __post_init__(self) -> None:
+        if self.train.epochs != self.pace.epochs:
+            raise UserError(f"train.epochs={self.train.epochs}, but pace.step_plan has {self.pace.epochs}; make them equal")

@@ -5,11 +5,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
+from snn5._bench_cli import bench
 from snn5._gate_cli import gate
+from snn5._tables import show_table
 from snn5.errors import UserError
 from snn5.files import find_root
 
@@ -32,7 +33,6 @@ app = typer.Typer(
 data = typer.Typer(no_args_is_help=True, help="Data sets: list, download, prepare, verify.")
 models = typer.Typer(no_args_is_help=True, help="The model registry: list, promote, pull.")
 track = typer.Typer(no_args_is_help=True, help="MLflow's runs.")
-bench = typer.Typer(no_args_is_help=True, help="How fast this machine is with it.")
 app.add_typer(data, name="data")
 app.add_typer(models, name="models")
 app.add_typer(track, name="track")
@@ -79,7 +79,7 @@ def doctor() -> None:
 
     findings = examine(find_root())
     colours = {"ok": "green", "note": "yellow", "missing": "red"}
-    _show(["", "what", "found", "what to do"], [[Text(f.state, colours[f.state]), f.what, f.found, f.remedy] for f in findings])
+    show_table(["", "what", "found", "what to do"], [[Text(f.state, colours[f.state]), f.what, f.found, f.remedy] for f in findings])
     if any(f.state == "missing" for f in findings):
         raise typer.Exit(1)
 
@@ -108,7 +108,7 @@ def predict(
         steps, synops = f"{p.step} of {network.time_steps}", "-" if p.synops is None else str(p.synops)
         rows.append([str(file), str(p.label), f"{p.confidence:.3f}", steps, f"{p.milliseconds:.2f}", synops])
     if rows:
-        _show(["file", "class", "confidence", "exit step", "ms", "SynOps"], rows)
+        show_table(["file", "class", "confidence", "exit step", "ms", "SynOps"], rows)
     for text in errors:
         Console(stderr=True).print(Text.assemble(("error: ", "bold red"), (text, "red")), soft_wrap=True)
     if errors:
@@ -121,7 +121,7 @@ def list_data() -> None:
     from snn5.datasets import describe
 
     columns = ["name", "kind", "classes", "state", "files", "licence"]
-    _show(columns, [[row[column] for column in columns] for row in describe()])
+    show_table(columns, [[row[column] for column in columns] for row in describe()])
 
 
 @data.command()
@@ -204,7 +204,7 @@ def list_models() -> None:
 
     rows = tracking.list_models()
     cells = [[r.name, str(r.version), r.alias, r.path, r.md5, "" if r.accuracy is None else f"{r.accuracy:.4f}"] for r in rows]
-    _show(["name", "version", "alias", "path", "md5", "test/acc"], cells)
+    show_table(["name", "version", "alias", "path", "md5", "test/acc"], cells)
 
 
 @models.command()
@@ -240,92 +240,3 @@ def backfill() -> None:
     typer.echo(f"{len(done.made)} made, {len(done.present)} there already, {len(done.missing)} without their files here")
     for stage in done.missing:
         typer.echo(f"  {stage}: fetch its files with `dvc pull {stage}`, or make them with `dvc repro {stage}`")
-
-
-@bench.command("train")
-def bench_train(
-    quick: Annotated[bool, typer.Option("--quick", help="Smaller shapes and fewer repeats: about a minute.")] = False,
-    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the figures there.")] = None,
-) -> None:
-    """Time training against stock SpikingJelly, both sides in turn; medians and their ratios."""
-    from snn5 import bench as benchmarks
-
-    _compare(benchmarks.train(quick=quick, say=lambda text: typer.echo(f"{text} ...", err=True)), json)
-
-
-@bench.command("cutoff")
-def bench_cutoff(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint with an early exit, such as p5_cutoff makes.")],
-    split: Annotated[Path, typer.Argument(help="Prepared samples, e.g. data/p7_data/events/test.safetensors.")],
-    batch: Annotated[int, typer.Option(min=1, help="Samples that run together.")] = 64,
-    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the figures there.")] = None,
-) -> None:
-    """Time an early exit against all steps, sides in turn; medians and their ratios."""
-    from snn5 import bench as benchmarks
-    from snn5 import checkpoint as checkpoints
-    from snn5.datasets import load_split
-
-    source, data = checkpoints.load(checkpoint), load_split(split)
-    _compare(benchmarks.cutoff(source, data, batch_size=batch, say=lambda text: typer.echo(f"{text} ...", err=True)), json)
-
-
-@bench.command("data")
-def bench_data(
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer recordings and repeats: a few seconds.")] = False,
-    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the figures there.")] = None,
-) -> None:
-    """Time events to frames against tonic's ToFrame, both sides in turn and held to the same frames; medians and their ratios."""
-    from snn5 import bench as benchmarks
-
-    _compare(benchmarks.data(quick=quick, say=lambda text: typer.echo(f"{text} ...", err=True)), json)
-
-
-@bench.command("infer")
-def bench_infer(
-    checkpoints: Annotated[list[Path] | None, typer.Argument(metavar="[CHECKPOINT SPLIT]...", help="Each with prepared samples.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer repeats and rates.")] = False,
-    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the figures there.")] = None,
-) -> None:
-    """Time the event engine against dense twins (PyTorch, ONNX Runtime) and SpikingJelly: one sample, one thread, sides in turn."""
-    from snn5._bench_cli import time_infer
-
-    time_infer(checkpoints or [], quick, json, _compare)
-
-
-@bench.command("suite")
-def bench_suite(
-    seed: Annotated[int, typer.Option(help="Of the checkpoints under data/ to time.")] = 0,
-    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the figures there.")] = None,
-) -> None:
-    """Time every network that the stages keep, alone and in batches, in turn; medians and ranges per sample."""
-    from snn5._bench_cli import time_suite
-
-    time_suite(find_root(), seed, json, _show)
-
-
-def _compare(rows: list[Any], json: Path | None) -> None:
-    """Show rows of a benchmark; write them where a file is named."""
-    from snn5 import bench as benchmarks
-
-    if json is not None:
-        benchmarks.write(rows, json)
-    cells = [
-        [
-            r.name,
-            r.baseline,
-            f"{r.theirs:.1f} {r.unit}",
-            f"{r.ours:.1f} {r.unit}",
-            Text(f"{r.ratio:.2f}", "green" if r.reached else "yellow"),
-            f"{r.low:.2f} - {r.high:.2f}",
-            f"{r.target:g}",
-        ]
-        for r in rows
-    ]
-    _show(["what", "against", "theirs", "ours", "ratio", "range", "target"], cells)
-
-
-def _show(columns: list[str], rows: list[list[Any]]) -> None:
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
-    for row in rows:
-        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))  # as it stands: [..] in it is no markup
-    Console().print(table)

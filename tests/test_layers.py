@@ -32,6 +32,7 @@ LAYERS: list[set[str]] = [
         "_bio_sections",
         "_fast_section",
         "_sections",
+        "_train_section",
         "_progress",
         "_processes",
         "_guard",
@@ -43,7 +44,7 @@ LAYERS: list[set[str]] = [
     {"training", "tuning", "compression", "inference", "hardware", "benchmark", "bench", "bio"},
     {"tracking", "report", "gates"},
     {"stages"},
-    {"recover", "cli", "_gate_cli", "_bench_cli", "_doctor", "_servers", "_ui", "flows"},
+    {"recover", "cli", "_gate_cli", "_bench_cli", "_tables", "_doctor", "_servers", "_ui", "flows"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 TOOLS = {"prefect", "dvc", "dvc_data", "dvc_objects", "mlflow"}
