@@ -15,6 +15,7 @@ from snn5.models._hsvt import MODELS as HSVTS
 from snn5.models._ms_resnet import MODELS as MS_RESNETS
 from snn5.models._sew_dvs import MODELS as SEW_DVS_NETS
 from snn5.models._sew_resnet import MODELS as SEW_RESNETS
+from snn5.models._spiking_mlp import MODELS as SPIKING_MLPS
 from snn5.models._spiking_resnet import MODELS as SPIKING_RESNETS
 from snn5.models._spikingformer import MODELS as SPIKINGFORMERS
 from snn5.models._staa_resnet import MODELS as STAA_RESNETS
@@ -23,6 +24,7 @@ _MODELS: dict[str, Callable[..., SpikingModel]] = {
     **SEW_RESNETS,
     **SEW_DVS_NETS,
     **SPIKING_RESNETS,
+    **SPIKING_MLPS,
     **SPIKINGFORMERS,
     **HSVTS,
     **MS_RESNETS,
