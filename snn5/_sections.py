@@ -239,3 +239,12 @@ class Integration:
         for pair in self.milder:
             if len(pair) != 2 or not 0 < pair[0] < 1 or pair[1] not in range(2, 9):
                 raise UserError(f"milder={self.milder}; need pairs of a sparsity, above 0 and below 1, and bits, 2 to 8, e.g. [0.75, 4]")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lava:
+    """P5.2: networks on Lava's simulation of Loihi 2."""
+
+    samples: int = setting(200, low=1, high=100000)  # test samples that run there
+    width: int = setting(128, low=1, high=4096)  # hidden neurons of the dense network that is trained for it
+    epochs: int = setting(8, low=1, high=1000)  # of its training, by p1.frames' recipe

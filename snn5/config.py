@@ -20,6 +20,7 @@ from snn5._sections import (
     Effort,
     Folder,
     Integration,
+    Lava,
     Pruning,
     Quantisation,
     Sparsity,
@@ -47,6 +48,7 @@ __all__ = [
     "Folder",
     "Homeostasis",
     "Integration",
+    "Lava",
     "Liquid",
     "Pace",
     "Pruning",
@@ -190,6 +192,7 @@ class Config:
     p4_prune: Pruning
     p4_quantize: Quantisation
     p5: Cutoff
+    p5_lava: Lava
     p6: Integration
     p8: Liquid
     p8_dale: Dale

@@ -16,6 +16,7 @@ from snn5.models._hsvt import MODELS as HSVTS
 from snn5.models._ms_resnet import MODELS as MS_RESNETS
 from snn5.models._sew_dvs import MODELS as SEW_DVS_NETS
 from snn5.models._sew_resnet import MODELS as SEW_RESNETS
+from snn5.models._spiking_mlp import MODELS as SPIKING_MLPS
 from snn5.models._spiking_resnet import MODELS as SPIKING_RESNETS
 from snn5.models._spiking_ssm import MODELS as SPIKING_SSMS
 from snn5.models._spiking_tcn import MODELS as SPIKING_TCNS
@@ -26,6 +27,7 @@ _MODELS: dict[str, Callable[..., SpikingModel]] = {
     **SEW_RESNETS,
     **SEW_DVS_NETS,
     **SPIKING_RESNETS,
+    **SPIKING_MLPS,
     **SPIKINGFORMERS,
     **HSVTS,
     **MS_RESNETS,

@@ -3,8 +3,8 @@
     A[head, token] = SN(sum over the head's channels of Q / 8)        X = A AND K        QKTA(x) = BN(Conv(X))
 
 with Q, K = SN(BN(Conv(SN(x)))); the neurons of A have V_th = 0.5, as in Spikingformer's attention, whose scale this is, too (QKFormer has
-none: there one spike of Q opens the gate, and a gate that is always open selects nothing). Linear in the tokens, and the product of two spikes is an AND, which any
-chip with neurons has (Spikingformer's own attention multiplies matrices of activations, which none has).
+none: there one spike of Q opens the gate, and a gate that is always open selects nothing). Linear in the tokens, and the product of two
+spikes is an AND, which any chip with neurons has (Spikingformer's own attention multiplies matrices of activations, which none has).
 Source: Zhou C. et al., QKFormer, NeurIPS 2024, arXiv 2403.16552 (token attention); here in Spikingformer's block, neurons first.
 """
 

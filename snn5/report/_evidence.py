@@ -184,6 +184,16 @@ def _reproducible(r: Results) -> str:
     return "; ".join(found)
 
 
+def _lava(r: Results) -> str:
+    equal, count = r.number("p5_lava", "networks_equal"), r.number("p5_lava", "networks")
+    change, shown = r.value("p5_lava", "int/acc_change", "p6-frames/"), r.number("p5_lava", "p6-frames/lava/samples")
+    if equal is None or count is None:
+        return ""
+    text = f"{equal:.0f} of {count:.0f} networks are spike for spike the same on Lava's simulation ({shown or 0:.0f} samples each)"
+    loss = "" if change is None else f"; P6's network in whole numbers {signed(100 * change.mean)} points ({seeds(change.seeds)})"
+    return text + loss
+
+
 _LINES: dict[str, Callable[[Results], str]] = {
     "P1.1": _depth,
     "P1.2": _contrast(("spikingformer", "plain", "Spikingformer"), ("spikingformer", "cml", "with CML")),
@@ -197,6 +207,7 @@ _LINES: dict[str, Callable[[Results], str]] = {
     "P4.2": _quantisation,
     "P4.3": _pruning,
     "P5.1": _cutoff,
+    "P5.2": _lava,
     "P6.1": _integration,
     "P6.2": _efficiency,
     "P7.1": _foundation,

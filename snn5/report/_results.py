@@ -31,6 +31,7 @@ STAGES = (
     "p4_quantize",
     "p5_cutoff@frames",
     "p5_cutoff@events",
+    "p5_lava",
     "p6_integrate@frames",
     "p6_integrate@events",
     "p7_benchmark",

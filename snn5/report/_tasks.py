@@ -122,7 +122,7 @@ TASKS = (
         stage="p5_cutoff@events",
         metric="cutoff/fewer_steps",
     ),
-    Task(id="P5.2", title="Loihi 2 with Lava", title_ja="HW協調設計 (Lava)"),
+    Task(id="P5.2", title="Loihi 2 with Lava", title_ja="HW協調設計 (Lava)", stage="p5_lava", metric="networks_equal"),
     Task(id="P5.3", title="SpiNNaker with sPyNNaker", title_ja="HW協調設計 (SpiNNaker)"),
     Task(
         id="P6.1",

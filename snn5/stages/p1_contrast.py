@@ -2,8 +2,9 @@
 
     python -m snn5.stages.p1_contrast spikingformer|hsvt|dta|staa
 
-spikingformer, on events: pooling of spikes against CML, and Q-K token attention, which chips can run (P1.2). hsvt, on events: spiking temporal cells against ConvLSTM (P1.3, the
-project's own design). dta, staa, on frames as in their papers: attention against the plain backbone (P1.4; STAA is a reconstruction).
+spikingformer, on events: pooling of spikes against CML, and Q-K token attention, which chips can run (P1.2). hsvt, on events: spiking
+temporal cells against ConvLSTM (P1.3, the project's own design). dta, staa, on frames as in their papers: attention against the plain
+backbone (P1.4; STAA is a reconstruction).
 Out: checkpoints/<variant>-seed<k>.safetensors, metrics.json, curves.csv.
 """
 

@@ -28,6 +28,7 @@ MODELS: list[tuple[str, dict[str, Any]]] = [
     ("sew_7b", {"width": 4}),
     ("spiking_resnet8", {"width": 4, "zero_init": False, "neuron_args": {"tau": 1.3}}),
     ("spikingformer_4_256_qk", {"dim": 16, "depth": 1, "heads": 2, "image_size": 16}),
+    ("spiking_mlp", {"width": 12}),
     ("ms_resnet18", {"width": 4, "neuron_args": {"tau": 1.3}}),
 ]
 

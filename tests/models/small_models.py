@@ -52,6 +52,7 @@ SMALL: dict[str, Small] = {
     **{f"spikingformer_{f}_qk": Small(family="spikingformer_qk", neuron="lif", image=16, args=_FORMER) for f in FORMERS[:3]},
     **{f"spikingformer_{f}_qk": Small(family="spikingformer_qk", neuron="lif", image=48, args=_FORMER) for f in FORMERS[3:]},
     **{f"hsvt_{size}": Small(family="hsvt", neuron="plif", image=32, args={"width": 8, "d_head": 4}) for size in ("tiny", "small", "base")},
+    "spiking_mlp": Small(family="mlp", neuron="lif", args={"width": 16}),
     "ms_resnet18": Small(family="ms_resnet", neuron="lif", args=_WIDTH),
     "dta_ms_resnet18": Small(family="dta", neuron="lif", args=_WIDTH),
     "staa_resnet19": Small(family="staa", neuron="adaptive_lif", args=_WIDTH),

@@ -56,6 +56,11 @@ def spikes_between_the_ends(_args: dict[str, object]) -> Expected:
     return [*ENDS, (r"blocks\..*", "binary")]
 
 
+def mlp(_args: dict[str, object]) -> Expected:
+    """No mean before the head."""
+    return [(r"stem_conv\.0", "float"), (".*", "binary")]
+
+
 def ms_resnet(_args: dict[str, object]) -> Expected:
     """Shortcuts carry the membrane's real numbers."""
     return [*ENDS, (r"blocks\.\d+\.shortcut\.0", "float"), (r"blocks\.\d+\.branch\..*", "binary")]
@@ -93,6 +98,7 @@ def spiking_tcn(_args: dict[str, object]) -> Expected:
 FAMILIES: dict[str, Callable[[dict[str, object]], Expected]] = {
     "sew_resnet": sew_resnet,
     "sew_dvs": sew_dvs,
+    "mlp": mlp,
     "spiking_resnet": spikes_between_the_ends,
     "spikingformer": spikingformer,
     "spikingformer_qk": token_attention,

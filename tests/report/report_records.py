@@ -9,6 +9,7 @@ from snn5.statistics import summarise
 
 SEEDS = (0, 1, 2)
 SHIFT = {0: -0.01, 1: 0.0, 2: 0.01}  # of each seed's figures: mean 0, sd 0.01
+LAVA = {"samples": 200.0, "labels": 199.0, "spikes": 1e4}
 LAYERS = ("stem_neuron", "blocks.0.branch.1", "blocks.10.branch.1")
 
 
@@ -67,6 +68,7 @@ def _all() -> dict[str, Record]:
         "p4_quantize": _quantisation(),
         "p5_cutoff@frames": _cutoff(),
         "p5_cutoff@events": _cutoff(),
+        "p5_lava": _lava(),
         "p6_integrate@frames": integration(),
         "p6_integrate@events": integration(data="digits_events", start="p1_train"),
         "p7_benchmark": _benchmark(),
@@ -78,6 +80,23 @@ def _all() -> dict[str, Record]:
         "p8_homeostasis": _homeostasis(),
         "p8_reproducibility": reproducibility(),
     }
+
+
+def _lava() -> Record:
+    """Two networks of the six, one with a spike that differs."""
+    used = {"neurons": 100, "synapses": 2000, "kernels": 300, "cores": 3, "delay": 2}
+    runs, summary = {}, {"networks": 2.0, "networks_equal": 1.0}
+    for name, differing in (("dense", 0.0), ("p6-frames", 1.0)):
+        for seed in SEEDS:
+            metrics = {"test/acc": 0.97, "float/acc": 0.972, "int/acc_change": -0.002 + SHIFT[seed] / 10, "int/exact": 1.0}
+            params = {"seed": seed, "n_test": 450, "T": 4}
+            runs[f"{name}-seed{seed}"] = Run(params=params, metrics=metrics | {"int/peak_current": 6000.0})
+        runs[f"{name}-seed{SEEDS[0]}"].details["resources"] = {"total": used}
+        summary |= summarise((runs[f"{name}-seed{seed}"] for seed in SEEDS), prefix=f"{name}/")
+        summary |= {
+            f"{name}/lava/{key}": v for key, v in (("samples", 200.0), ("labels", 199.0), ("spikes", 1e4), ("differing", differing))
+        }
+    return Record(summary=summary, runs=runs)
 
 
 def _data(name: str, channels: int) -> Record:
