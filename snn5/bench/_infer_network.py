@@ -89,7 +89,7 @@ def as_torch(network: IntegerNetwork, *, spiking: bool) -> nn.Module:
         conv.bias.data = torch.from_numpy(p.bias).float()
         if spiking:
             conv.step_mode = "m"
-            stock = neuron.LIFNode(tau=TAU, decay_input=False, v_threshold=float(p.threshold[0]) + 0.5, v_reset=0.0, step_mode="m")
+            stock = neuron.LIFNode(tau=TAU, decay_input=False, v_threshold=float(p.threshold[0]) + 1 / 128, v_reset=0.0, step_mode="m")
             parts += [conv, *([_Repeat(network.time_steps)] if not parts else []), stock]
         else:
             parts += [conv, nn.ReLU()]

@@ -1,9 +1,11 @@
 """A checkpoint's answer to a file: an image or an event recording, as `snn5 predict` gives it.
 
-The event engine answers, in whole numbers, with the checkpoint's early exit. A model that has no such form is run by PyTorch; a note says so.
+The event engine answers, in whole numbers, with the checkpoint's early exit. A model that has no such form is run by PyTorch; a note says
+so.
 """
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,6 +85,17 @@ class Predictor:
         share = np.exp(mean - mean.max())
         label = int(mean.argmax())
         return Prediction(label=label, confidence=float(share[label] / share.sum()), step=step, milliseconds=elapsed, synops=synops)
+
+    def predict_all(self, files: Iterable[Path]) -> tuple[list[tuple[Path, Prediction]], list[str]]:
+        """The answers to those files that can be read, and what is wrong with the others."""
+        found: list[tuple[Path, Prediction]] = []
+        errors: list[str] = []
+        for file in files:
+            try:
+                found.append((file, self.predict(file)))
+            except UserError as error:
+                errors.append(str(error))
+        return found, errors
 
     def _answer(self, x_TNCHW: NDArray[np.int32]) -> tuple[NDArray[np.float64], int, int | None]:
         """Summed logits, steps, synaptic operations."""

@@ -1,4 +1,4 @@
-"""P5.1: accuracy against steps as the early exit gets bolder, on both slots."""
+"""P5: accuracy against steps as the early exit gets bolder, on both slots; then the event-driven engine (`_engine`)."""
 
 from matplotlib.axes import Axes
 
@@ -7,6 +7,7 @@ from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results, Value
 from snn5.report._style import ACCENT, GREY, INK, PALE, canvas
 from snn5.report._text import decimal, percent, signed, spread
+from snn5.report.sections import _engine as engine
 
 STAGE, SLOTS = "p5_cutoff", ("frames", "events")
 FEWER, LOSS = 1.8, 0.005  # what issue 5 asks for
@@ -14,11 +15,11 @@ _RULES = {"gap": (PALE, "gap"), "entropy": (GREY, "entropy"), "max_probability":
 
 
 def parts(results: Results) -> list[Part]:
-    """The table with and without the cutoff, and the sweep."""
+    """The table with and without the cutoff, the sweep, and the engine's parity and speed."""
     there = [slot for slot in SLOTS if results.get(f"{STAGE}@{slot}")]
     if not there:
-        return [Missing(title="The early exit", reason=f"{STAGE} has not run")]
-    return [_table(results, there), _figure(results, there)]
+        return [Missing(title="The early exit", reason=f"{STAGE} has not run"), *engine.parts(results)]
+    return [_table(results, there), _figure(results, there), *engine.parts(results)]
 
 
 def _table(results: Results, slots: list[str]) -> Table:
