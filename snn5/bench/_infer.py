@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from snn5.bench._infer_network import as_torch, images, six
-from snn5.bench._infer_rivals import dense, ort_int8, ort_missing, spiking, with_stock_neurons
+from snn5.bench._infer_rivals import dense, folded, ort_int8, ort_missing, spiking, with_stock_neurons
 from snn5.bench._measure import Row, Side, in_turn, row
 from snn5.bench._network import WIDTHS
 from snn5.checkpoint import Checkpoint
@@ -85,7 +85,7 @@ def _checkpoint(name: str, checkpoint: Checkpoint, split: Split, count: int) -> 
     scale = float(checkpoint.card.preprocessing.get("scale", 1.0))
     x_TNCHW = torch.from_numpy(split.x_TNCHW[:, :FEW]).float() / scale
     answer = ready(split.x_TNCHW[:, :200].astype(np.int32))
-    twin = _OneStep(ann_twin(model)).eval()
+    twin = folded(_OneStep(ann_twin(model)))
     right = float((answer.prediction_N == split.y_N[:200]).mean())
     label = f"{name}: {100 * right:.1f} % right of {len(answer.step_N)}, {answer.step_N.mean():.2f} of {network.time_steps} steps"
     some = x_TNCHW.mean(0, keepdim=True).transpose(0, 1)

@@ -1,7 +1,5 @@
 """`snn5 bench infer`: the same network on all sides, the rates that were asked for, and the rows."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -10,10 +8,10 @@ from typer.testing import CliRunner
 
 from snn5 import bench
 from snn5.bench._infer_network import as_torch, images, six
-from snn5.bench._infer_rivals import ort_missing, with_stock_neurons
+from snn5.bench._infer_rivals import folded, ort_missing, with_stock_neurons
 from snn5.cli import app
 from snn5.inference import engine
-from snn5.models import create_model
+from snn5.models import ann_twin, create_model
 
 SMALL = (8, 8, 16, 16)
 
@@ -57,7 +55,20 @@ def test_stock_neurons_give_the_same_answers() -> None:
         assert torch.allclose(model(x), stock(x), atol=1e-5)
 
 
-def test_the_rows(tmp_path: Path) -> None:
+def test_a_folded_twin_has_no_norms_and_the_same_answers() -> None:
+    model = create_model("sew_resnet8", in_channels=1, num_classes=4, image_size=8, time_steps=3, neuron="plif", width=4)
+    twin, generator = ann_twin(model).eval(), torch.Generator().manual_seed(0)
+    for module in twin.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(generator=generator)
+    x = torch.rand(1, 2, 1, 8, 8, generator=generator)
+    with torch.inference_mode():
+        before = twin(x)
+        assert torch.allclose(folded(twin)(x), before, atol=1e-5)
+    assert not [m for m in twin.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+
+
+def test_the_rows() -> None:
     said: list[str] = []
     rows = bench.infer(quick=True, repeats=2, widths=SMALL, side=16, say=said.append)
     rivals = 2 if ort_missing() else 3

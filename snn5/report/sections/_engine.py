@@ -50,10 +50,12 @@ def _parity(results: Results, slots: list[str]) -> Table:
                     str(whole.seeds),
                 ]
             )
+    loss = max([0.0, *losses])
+    met = not differences and loss <= LOSS
     note = (
         f"Compared are all spikes of all populations and all logits, in all steps. Float to whole numbers: largest mean loss "
-        f"{decimal(100 * max([0.0, *losses]))} points; the claim (exact, and at most {100 * LOSS:g} points) is "
-        f"{'met' if not differences and max([0.0, *losses]) <= LOSS else 'missed'}. SynOps count every weight that is added, pruned ones too."
+        f"{decimal(100 * loss)} points; the claim (exact, and at most {100 * LOSS:g} points) is {'met' if met else 'missed'}. "
+        "SynOps count every weight that is added, pruned ones too."
     )
     columns = (
         *("data", "network", "differences from the reference", "accuracy in float, %", "in whole numbers, %", "same answer, %"),
