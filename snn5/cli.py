@@ -280,8 +280,8 @@ def _compare(rows: list[Any], json: Path | None) -> None:
         [
             r.name,
             r.baseline,
-            f"{r.theirs:.1f} {r.unit}",
-            f"{r.ours:.1f} {r.unit}",
+            f"{r.theirs:.3g} {r.unit}",
+            f"{r.ours:.3g} {r.unit}",
             Text(f"{r.ratio:.2f}", "green" if r.reached else "yellow"),
             f"{r.low:.2f} - {r.high:.2f}",
             f"{r.target:g}",

@@ -78,7 +78,7 @@ def test_the_rows() -> None:
     assert any("is not installed (pip install 'snn5[bench]')" in text for text in said) == bool(ort_missing())
 
 
-def test_files_come_in_pairs(tmp_path: Path) -> None:
+def test_files_come_in_pairs() -> None:
     done = CliRunner().invoke(app, ["bench", "infer", "one.safetensors"])
     assert done.exit_code == 1
     assert "1 files; give pairs" in str(done.stderr)

@@ -39,4 +39,4 @@ def test_times_are_shown_where_they_were_recorded() -> None:
     missing, times = _engine.parts(Results({}, TIMES))
     assert isinstance(missing, Missing) and isinstance(times, Table)
     assert list(times.rows[0]) == ["a", "b", "2.000", "0.500", "4.00", "3.00 – 5.00", "5", "no"]
-    assert "medians of 30 calls" in times.note and "snn5 bench infer" in times.note
+    assert "medians of 30 turns" in times.note and "snn5 bench infer" in times.note

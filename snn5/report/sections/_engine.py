@@ -83,7 +83,7 @@ def _times(results: Results) -> list[Part]:
     ]
     machine = found["machine"]
     note = (
-        f"One sample at a time, one thread, medians of {found['rows'][0]['repeats']} calls in turn, processor time of the thread; "
+        f"One sample at a time, one thread, medians of {found['rows'][0]['repeats']} turns of 8 answers, processor time of the thread; "
         f"{machine['cpu']} with {machine['capability']}, torch {machine['torch']}, numba {machine['numba']}. Command: {COMMAND}."
     )
     columns = ("what", "against", "theirs, ms", "engine, ms", "ratio", "range", "asked", "reached")
