@@ -58,7 +58,7 @@ class Predictor:
         self.time_steps, self.notes = card.time_steps, []
         self._divisor = float(card.preprocessing.get("scale", 1.0))
         self._side, self._channels = model.image_size * model.bin_pixels, model.in_channels
-        self._options = {"method": method, "size": size}
+        self._method, self._size = method, size
         self._engine: Engine | None = None
         self._model, self._rule = model, rule_of(card.cutoff)
         try:
@@ -122,5 +122,7 @@ class Predictor:
             raise UserError(
                 f"{file}: an event at {off}, but the network sees {self._side} x {self._side} pixels; give one trained on such a sensor"
             )
-        frames = frames_from_events(found.t, found.x, found.y, found.p, time_steps=self.time_steps, sensor=self._side, **self._options)
+        frames = frames_from_events(
+            found.t, found.x, found.y, found.p, time_steps=self.time_steps, sensor=self._side, method=self._method, size=self._size
+        )
         return frames[:, None].astype(np.int32)
