@@ -8,7 +8,6 @@ from typing import Any
 import numba
 from numba.core.caching import FunctionCache
 
-
 COMPILED = ("compiled", "kernel", "rows", "table", "vectors")
 
 
