@@ -266,7 +266,7 @@ def bench_infer(
     given = checkpoints or []
     if len(given) % 2:
         raise UserError(f"{len(given)} files; give pairs, a checkpoint and the samples it is asked about")
-    pairs = [(source.stem, checkpoints_.load(source), load_split(split)) for source, split in zip(given[::2], given[1::2], strict=True)]
+    pairs = [(checkpoints_.load(source), load_split(split)) for source, split in zip(given[::2], given[1::2], strict=True)]
     _compare(benchmarks.infer(pairs, quick=quick, say=lambda text: typer.echo(f"{text} ...", err=True)), json)
 
 

@@ -30,7 +30,7 @@ Tell = Callable[[str], None]
 
 
 def infer(
-    models: Sequence[tuple[str, Checkpoint, Split]] = (),
+    models: Sequence[tuple[Checkpoint, Split]] = (),
     *,
     quick: bool = False,
     repeats: int | None = None,
@@ -41,7 +41,7 @@ def infer(
     """Processor time of one answer, sides in turn; medians and their ratios.
 
     Args:
-        models: (name, checkpoint, samples): its own twin and itself in SpikingJelly are the other sides, and its early exit is used.
+        models: (checkpoint, samples): its own twin and itself in SpikingJelly are the other sides, and its early exit is used.
         quick: fewer repeats, and two rates. repeats: turns of each side, of 8 answers each, else 15.
         widths, side: of the network that is made for this.
         say: is told what is measured now, and what is missing.
@@ -53,7 +53,8 @@ def infer(
         if missing := ort_missing():
             tell(f"no side in ONNX Runtime: the package {missing} is not installed (pip install 'snn5[bench]')")
         rows: list[Row] = []
-        for name, checkpoint, split in models:
+        for checkpoint, split in models:
+            name = f"{checkpoint.card.model} on {split.info.get('dataset', checkpoint.card.dataset)}"
             tell(name)
             rows += _checkpoint(name, checkpoint, split, count)
         return rows + _rates(RATES[:: len(RATES) - 1] if quick else RATES, count, widths, side, tell)
