@@ -65,7 +65,7 @@ def bench_infer(
     files = checkpoints or []
     if len(files) % 2:
         raise UserError(f"{len(files)} files; give pairs, a checkpoint and the samples it is asked about")
-    pairs = [(source.stem, checkpoint.load(source), load_split(split)) for source, split in zip(files[::2], files[1::2], strict=True)]
+    pairs = [(checkpoint.load(source), load_split(split)) for source, split in zip(files[::2], files[1::2], strict=True)]
     compare(benchmarks.infer(pairs, quick=quick, say=_say), json)
 
 
@@ -101,8 +101,8 @@ def compare(rows: list[Any], json: Path | None) -> None:
         [
             r.name,
             r.baseline,
-            f"{r.theirs:.1f} {r.unit}",
-            f"{r.ours:.1f} {r.unit}",
+            f"{r.theirs:.3g} {r.unit}",
+            f"{r.ours:.3g} {r.unit}",
             Text(f"{r.ratio:.2f}", "green" if r.reached else "yellow"),
             f"{r.low:.2f} - {r.high:.2f}",
             f"{r.target:g}",

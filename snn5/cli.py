@@ -98,15 +98,11 @@ def predict(
     network = Predictor(checkpoints.load(checkpoint), method=slices, size=size)
     for note in network.notes:
         typer.echo(f"note: {note}", err=True)
-    rows, errors = [], []
-    for file in files:
-        try:
-            p = network.predict(file)
-        except UserError as error:
-            errors.append(str(error))
-            continue
-        steps, synops = f"{p.step} of {network.time_steps}", "-" if p.synops is None else str(p.synops)
-        rows.append([str(file), str(p.label), f"{p.confidence:.3f}", steps, f"{p.milliseconds:.2f}", synops])
+    answers, errors = network.predict_all(files)
+    rows = [
+        [str(file), str(p.label), f"{p.confidence:.3f}", f"{p.step} of {network.time_steps}", f"{p.milliseconds:.2f}", str(p.synops or "-")]
+        for file, p in answers
+    ]
     if rows:
         show_table(["file", "class", "confidence", "exit step", "ms", "SynOps"], rows)
     for text in errors:

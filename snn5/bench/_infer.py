@@ -5,7 +5,7 @@ Every side works in the calling thread, so its own processor time is counted (`t
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from snn5.bench._infer_network import as_torch, images, six
-from snn5.bench._infer_rivals import dense, ort_int8, ort_missing, spiking, with_stock_neurons
+from snn5.bench._infer_rivals import dense, folded, ort_int8, ort_missing, spiking, with_stock_neurons
 from snn5.bench._measure import Row, Side, in_turn, row
 from snn5.bench._network import WIDTHS
 from snn5.checkpoint import Checkpoint
@@ -24,13 +24,13 @@ from snn5.models import SpikingModel, ann_twin
 
 RATES = (0.02, 0.05, 0.1, 0.2)
 TORCH, ORT, SJ = 5.0, 2.0, 20.0
-FEW = 8  # samples that take their turns
+FEW = 8  # samples, one a call, in a side's turn
 
 Tell = Callable[[str], None]
 
 
 def infer(
-    models: Sequence[tuple[str, Checkpoint, Split]] = (),
+    models: Sequence[tuple[Checkpoint, Split]] = (),
     *,
     quick: bool = False,
     repeats: int | None = None,
@@ -41,19 +41,20 @@ def infer(
     """Processor time of one answer, sides in turn; medians and their ratios.
 
     Args:
-        models: (name, checkpoint, samples): its own twin and itself in SpikingJelly are the other sides, and its early exit is used.
-        quick: fewer repeats, and two rates. repeats: of each side, else 30.
+        models: (checkpoint, samples): its own twin and itself in SpikingJelly are the other sides, and its early exit is used.
+        quick: fewer repeats, and two rates. repeats: turns of each side, of 8 answers each, else 15.
         widths, side: of the network that is made for this.
         say: is told what is measured now, and what is missing.
     """
-    tell, count = say or (lambda _: None), repeats or (8 if quick else 30)
+    tell, count = say or (lambda _: None), repeats or (5 if quick else 15)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         if missing := ort_missing():
             tell(f"no side in ONNX Runtime: the package {missing} is not installed (pip install 'snn5[bench]')")
         rows: list[Row] = []
-        for name, checkpoint, split in models:
+        for checkpoint, split in models:
+            name = f"{checkpoint.card.model} on {split.info.get('dataset', checkpoint.card.dataset)}"
             tell(name)
             rows += _checkpoint(name, checkpoint, split, count)
         return rows + _rates(RATES[:: len(RATES) - 1] if quick else RATES, count, widths, side, tell)
@@ -67,7 +68,7 @@ def _compare(name: str, ours: Side, net: nn.Module, x: torch.Tensor, some: torch
     eager = [key for key in sides if key not in ("ours", "sj")]
     if ort_missing() is None:
         sides["ort"] = ort_int8(net, x, some)
-    times = in_turn(sides, count, time.thread_time)
+    times = {key: [t / FEW for t in found] for key, found in in_turn(_often(sides), count, time.thread_time).items()}
     best = min(eager, key=lambda key: statistics.median(times[key]))
     found = [row(name, f"dense twin in PyTorch ({best})", times[best], times["ours"], TORCH)]
     if "ort" in times:
@@ -85,7 +86,7 @@ def _checkpoint(name: str, checkpoint: Checkpoint, split: Split, count: int) -> 
     scale = float(checkpoint.card.preprocessing.get("scale", 1.0))
     x_TNCHW = torch.from_numpy(split.x_TNCHW[:, :FEW]).float() / scale
     answer = ready(split.x_TNCHW[:, :200].astype(np.int32))
-    twin = _OneStep(ann_twin(model)).eval()
+    twin = folded(_OneStep(ann_twin(model)))
     right = float((answer.prediction_N == split.y_N[:200]).mean())
     label = f"{name}: {100 * right:.1f} % right of {len(answer.step_N)}, {answer.step_N.mean():.2f} of {network.time_steps} steps"
     some = x_TNCHW.mean(0, keepdim=True).transpose(0, 1)
@@ -124,6 +125,19 @@ def _rates(rates: Sequence[float], count: int, widths: Sequence[int], side: int,
         name = f"time for a million more synaptic operations, from {a / 1e6:.1f} to {b / 1e6:.1f} million"
         rows.append(row(name, "the same over all rates", [1e6 * slope], [1e6 * own], 1 / 1.2))
     return rows
+
+
+def _often(sides: Mapping[str, Side]) -> dict[str, Side]:
+    """Each side FEW times a turn: as a stream of samples comes, and not from memory that the other side has just filled."""
+
+    def repeated(side: Side) -> Side:
+        def once() -> None:
+            for _ in range(FEW):
+                side()
+
+        return once
+
+    return {name: repeated(side) for name, side in sides.items()}
 
 
 def _each(ready: engine.Engine, samples: list[np.ndarray]) -> Side:

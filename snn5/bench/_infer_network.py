@@ -1,6 +1,7 @@
 """The network of `snn5 bench infer` that no training made: six convolutions of 64 to 256 channels, whose spike rate is set."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ def six(rate: float, *, widths: Sequence[int] = WIDTHS, side: int = 32, time_ste
             level = np.full(shape[0], threshold, np.int64)
             return Population(name=name, shape=shape, synapses=synapses, bias=bias, threshold=level, decay=4096 - KEEP)
 
-        def fires(threshold: int, p: Callable[..., Population] = neurons, a: tuple = (f"conv{i}", synapses, bias, shape)) -> float:  # type: ignore[type-arg]
+        def fires(threshold: int, p: Callable[..., Population] = neurons, a: Any = (f"conv{i}", synapses, bias, shape)) -> float:
             net = _with_readout([*found, p(threshold, *a)], (3, x.shape[-1], x.shape[-1]), time_steps, rng=None)
             return float(engine.compile(net)(x, record=True).spikes[a[0]].mean())
 
@@ -89,7 +90,7 @@ def as_torch(network: IntegerNetwork, *, spiking: bool) -> nn.Module:
         conv.bias.data = torch.from_numpy(p.bias).float()
         if spiking:
             conv.step_mode = "m"
-            stock = neuron.LIFNode(tau=TAU, decay_input=False, v_threshold=float(p.threshold[0]) + 0.5, v_reset=0.0, step_mode="m")
+            stock = neuron.LIFNode(tau=TAU, decay_input=False, v_threshold=float(p.threshold[0]) + 1 / 128, v_reset=0.0, step_mode="m")
             parts += [conv, *([_Repeat(network.time_steps)] if not parts else []), stock]
         else:
             parts += [conv, nn.ReLU()]

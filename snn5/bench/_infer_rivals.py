@@ -5,6 +5,7 @@ import importlib.util
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from spikingjelly.activation_based import base, functional, neuron
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from snn5.bench._measure import Side
 from snn5.neurons import LIF
@@ -94,6 +96,16 @@ class _Reader:
         """The next one, or None."""
         one = next(self._left, None)
         return None if one is None else {"x": one}
+
+
+def folded(net: nn.Module) -> nn.Module:
+    """The same network, in eval mode, with its batch norms in the convolutions before them, as anyone would deploy it."""
+    for part in net.eval().modules():
+        if isinstance(part, nn.Sequential):
+            for i, (conv, norm) in enumerate(pairwise(list(part))):
+                if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                    part[i], part[i + 1] = fuse_conv_bn_eval(conv, norm), nn.Identity()
+    return net
 
 
 def with_stock_neurons(model: nn.Module) -> nn.Module:

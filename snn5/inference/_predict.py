@@ -1,9 +1,11 @@
 """A checkpoint's answer to a file: an image or an event recording, as `snn5 predict` gives it.
 
-The event engine answers, in whole numbers, with the checkpoint's early exit. A model that has no such form is run by PyTorch; a note says so.
+The event engine answers, in whole numbers, with the checkpoint's early exit. A model that has no such form is run by PyTorch; a note says
+so.
 """
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +58,7 @@ class Predictor:
         self.time_steps, self.notes = card.time_steps, []
         self._divisor = float(card.preprocessing.get("scale", 1.0))
         self._side, self._channels = model.image_size * model.bin_pixels, model.in_channels
-        self._options = {"method": method, "size": size}
+        self._method, self._size = method, size
         self._engine: Engine | None = None
         self._model, self._rule = model, rule_of(card.cutoff)
         try:
@@ -84,6 +86,17 @@ class Predictor:
         label = int(mean.argmax())
         return Prediction(label=label, confidence=float(share[label] / share.sum()), step=step, milliseconds=elapsed, synops=synops)
 
+    def predict_all(self, files: Iterable[Path]) -> tuple[list[tuple[Path, Prediction]], list[str]]:
+        """The answers to those files that can be read, and what is wrong with the others."""
+        found: list[tuple[Path, Prediction]] = []
+        errors: list[str] = []
+        for file in files:
+            try:
+                found.append((file, self.predict(file)))
+            except UserError as error:
+                errors.append(str(error))
+        return found, errors
+
     def _answer(self, x_TNCHW: NDArray[np.int32]) -> tuple[NDArray[np.float64], int, int | None]:
         """Summed logits, steps, synaptic operations."""
         if self._engine is not None:
@@ -109,5 +122,7 @@ class Predictor:
             raise UserError(
                 f"{file}: an event at {off}, but the network sees {self._side} x {self._side} pixels; give one trained on such a sensor"
             )
-        frames = frames_from_events(found.t, found.x, found.y, found.p, time_steps=self.time_steps, sensor=self._side, **self._options)
+        frames = frames_from_events(
+            found.t, found.x, found.y, found.p, time_steps=self.time_steps, sensor=self._side, method=self._method, size=self._size
+        )
         return frames[:, None].astype(np.int32)

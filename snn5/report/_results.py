@@ -32,6 +32,8 @@ STAGES = (
     "p5_cutoff@frames",
     "p5_cutoff@events",
     "p5_lava",
+    "p5_engine@frames",
+    "p5_engine@events",
     "p6_integrate@frames",
     "p6_integrate@events",
     "p7_benchmark",

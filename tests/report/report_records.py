@@ -69,6 +69,8 @@ def _all() -> dict[str, Record]:
         "p5_cutoff@frames": _cutoff(),
         "p5_cutoff@events": _cutoff(),
         "p5_lava": _lava(),
+        "p5_engine@frames": engine(),
+        "p5_engine@events": engine(),
         "p6_integrate@frames": integration(),
         "p6_integrate@events": integration(data="digits_events", start="p1_train"),
         "p7_benchmark": _benchmark(),
@@ -486,3 +488,26 @@ def _homeostasis() -> Record:
     bound = [{"loop_gain": 0.5, "start": 0.02, "end": 0.0, "y_max": 1.02, "as_predicted": 1.0}]
     details = {"claims": claims, "bound": bound, "n_test": 30, "target": 0.02, "first_steps": 8000, "steps": 12000}
     return Record(summary=summary, runs=runs, details=details)
+
+
+def engine(differences: float = 0.0, change: float = -0.002) -> Record:
+    """P5.2's record: both networks of three seeds."""
+    runs = {}
+    for source, accuracy in (("p1", 0.98), ("p6", 0.97)):
+        for seed in SEEDS:
+            metrics = {
+                "test/acc": accuracy + change + SHIFT[seed],
+                "float/test/acc": accuracy + SHIFT[seed],
+                "engine/acc_change": change,
+                "engine/agreement": 0.995,
+                "engine/differences": differences,
+                "engine/compared": 1e6,
+                "cost/steps_mean": 4.0 if source == "p1" else 1.5,
+                "cost/synops": 4e5,
+                "engine/updates": 2e4,
+            }
+            runs[f"{source}-seed{seed}"] = Run(params={"source": source, "seed": seed, "n_test": 450}, metrics=metrics)
+    summary: dict[str, float] = {}
+    for source in ("p1", "p6"):
+        summary |= summarise((run for name, run in runs.items() if name.startswith(source)), prefix=f"{source}/")
+    return Record(summary=summary, runs=runs)

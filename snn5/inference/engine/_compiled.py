@@ -8,6 +8,8 @@ from typing import Any
 import numba
 from numba.core.caching import FunctionCache
 
+COMPILED = ("compiled", "kernel", "rows", "table", "vectors")
+
 
 class _Cache(FunctionCache):
     """Numba's cache, which looks at a function's own file only: a changed helper in another file must count, too."""
@@ -17,7 +19,9 @@ class _Cache(FunctionCache):
 
 
 def _sources() -> str:
-    return hashlib.sha256(b"".join(f.read_bytes() for f in sorted(Path(__file__).parent.glob("_*.py")))).hexdigest()
+    """Of the files that become compiled code."""
+    here = Path(__file__).parent
+    return hashlib.sha256(b"".join((here / f"_{name}.py").read_bytes() for name in COMPILED)).hexdigest()
 
 
 def compiled(function: Callable[..., Any]) -> Any:

@@ -147,7 +147,7 @@ def _input_limit(name: str, synapses: "Sequence[Synapses]", bias: NDArray[np.int
             by_input = max(by_input, int(np.abs(w).sum(1).max(initial=0)))
         else:
             room -= max(int(np.maximum(w, 0).sum(1).max(initial=0)), int(np.maximum(-w, 0).sum(1).max(initial=0)))
-    limit = room // by_input if by_input else room
+    limit = room // by_input if by_input else MOST  # where no input comes, spikes alone must fit
     if room < 0 or limit < 1:
         raise UserError(f"{name}: its weights and biases could sum to more than 32 bits hold; use a smaller weight scale")
     return limit
