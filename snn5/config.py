@@ -22,6 +22,7 @@ from snn5._sections import (
     Pruning,
     Quantisation,
     Sparsity,
+    Spinnaker,
     Tuning,
     repeated,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "Local",
     "Plasticity",
     "Sparsity",
+    "Spinnaker",
     "Train",
     "Tuning",
 ]
@@ -209,6 +211,7 @@ class Config:
     p4_prune: Pruning
     p4_quantize: Quantisation
     p5: Cutoff
+    p5_spinnaker: Spinnaker
     p6: Integration
     p8: Liquid
     p8_dale: Dale

@@ -31,6 +31,8 @@ STAGES = (
     "p4_quantize",
     "p5_cutoff@frames",
     "p5_cutoff@events",
+    "p5_spinnaker@frames",
+    "p5_spinnaker@events",
     "p6_integrate@frames",
     "p6_integrate@events",
     "p7_benchmark",

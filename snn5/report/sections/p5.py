@@ -1,4 +1,4 @@
-"""P5.1: accuracy against steps as the early exit gets bolder, on both slots."""
+"""P5: accuracy against steps as the early exit gets bolder, on both slots; then the chips."""
 
 from matplotlib.axes import Axes
 
@@ -7,6 +7,7 @@ from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results, Value
 from snn5.report._style import ACCENT, GREY, INK, PALE, canvas
 from snn5.report._text import decimal, percent, signed, spread
+from snn5.report.sections import _spinnaker
 
 STAGE, SLOTS = "p5_cutoff", ("frames", "events")
 FEWER, LOSS = 1.8, 0.005  # what issue 5 asks for
@@ -14,6 +15,11 @@ _RULES = {"gap": (PALE, "gap"), "entropy": (GREY, "entropy"), "max_probability":
 
 
 def parts(results: Results) -> list[Part]:
+    """The early exit, then SpiNNaker."""
+    return [*_early_exit(results), *_spinnaker.parts(results)]
+
+
+def _early_exit(results: Results) -> list[Part]:
     """The table with and without the cutoff, and the sweep."""
     there = [slot for slot in SLOTS if results.get(f"{STAGE}@{slot}")]
     if not there:
