@@ -110,7 +110,7 @@ def _spinnaker(r: Results) -> str:
         wrong, agreement, cores = (r.number(stage, f"p6/{key}") for key in ("nest/differences", "s1615/agreement", "board/cores"))
         if wrong is not None and agreement is not None:
             place = "no place on" if cores is None else f"{whole(cores)} cores of"
-            same = f"{decimal(100 * agreement)} % same labels in s16.15"
+            same = f"{decimal(100 * agreement, 1)} % same labels in s16.15"
             said.append(f"{slot}: {whole(wrong)} spikes differ on NEST, {same}, {place} one 48-chip board")
     n, count = r.samples("p5_spinnaker@frames"), r.number("p5_spinnaker@frames", "p6/n_seeds") or 0
     return f"P6's network on {'; '.join(said)} (n = {n}, {seeds(int(count))})"

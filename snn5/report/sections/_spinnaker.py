@@ -94,7 +94,9 @@ def _place(found: list[tuple[str, str, list[Run]]]) -> Table:
         values = [_mean(runs, f"board/{name}") if fits else None for name in names]
         memory = [_mean(runs, f"board/{name}") if fits else None for name in ("sdram_bytes", "sdram_bytes_max")]
         numbers = ["–" if value is None else whole(value) for value in values]
-        rows.append([slot, title, *numbers, *("–" if value is None else decimal(value / 1e6) for value in memory), "yes" if fits else "no"])
+        rows.append(
+            [slot, title, *numbers, *("–" if value is None else decimal(value / 1e6, 1) for value in memory), "yes" if fits else "no"]
+        )
     return Table(
         title="SpiNNaker without a board: its place on one 48-chip board",
         columns=(
