@@ -210,6 +210,19 @@ class Cutoff:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Spinnaker:
+    """P5.3: networks on SpiNNaker, without a board or with one."""
+
+    networks: int = setting(1, low=1, high=1000)  # of the first so many seeds
+    n_test: int = setting(200, low=1, high=1000000)  # test samples, the first ones
+    n_calibration: int = setting(100, low=1, high=1000000)  # training samples that set the ring buffers' shifts
+    n_nir: int = setting(50, low=1, high=1000000)  # of the test samples, for the reader of NIR
+    neurons_per_core: int = setting(256, low=1, high=256)
+    machine_name: str = setting("")  # address of a real board: the network then runs there, too
+    spalloc_server: str = setting("")  # or the URL of a server that lends boards
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Effort:
     """Epochs of P6's trained steps on one slot."""
 

@@ -24,6 +24,7 @@ from snn5._sections import (
     Pruning,
     Quantisation,
     Sparsity,
+    Spinnaker,
     Tuning,
     repeated,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "Local",
     "Plasticity",
     "Sparsity",
+    "Spinnaker",
     "Train",
     "Tuning",
 ]
@@ -193,6 +195,7 @@ class Config:
     p4_quantize: Quantisation
     p5: Cutoff
     p5_lava: Lava
+    p5_spinnaker: Spinnaker
     p6: Integration
     p8: Liquid
     p8_dale: Dale

@@ -103,6 +103,19 @@ def _cutoff(r: Results) -> str:
     return "; ".join(said)
 
 
+def _spinnaker(r: Results) -> str:
+    said = []
+    for slot in ("frames", "events"):
+        stage = f"p5_spinnaker@{slot}"
+        wrong, agreement, cores = (r.number(stage, f"p6/{key}") for key in ("nest/differences", "s1615/agreement", "board/cores"))
+        if wrong is not None and agreement is not None:
+            place = "no place on" if cores is None else f"{whole(cores)} cores of"
+            same = f"{decimal(100 * agreement, 1)} % same labels in s16.15"
+            said.append(f"{slot}: {whole(wrong)} spikes differ on NEST, {same}, {place} one 48-chip board")
+    n, count = r.samples("p5_spinnaker@frames"), r.number("p5_spinnaker@frames", "p6/n_seeds") or 0
+    return f"P6's network on {'; '.join(said)} (n = {n}, {seeds(int(count))})"
+
+
 def _integration(r: Results) -> str:
     said = []
     for slot in ("frames", "events"):
@@ -208,6 +221,7 @@ _LINES: dict[str, Callable[[Results], str]] = {
     "P4.3": _pruning,
     "P5.1": _cutoff,
     "P5.2": _lava,
+    "P5.3": _spinnaker,
     "P6.1": _integration,
     "P6.2": _efficiency,
     "P7.1": _foundation,

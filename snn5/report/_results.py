@@ -34,6 +34,8 @@ STAGES = (
     "p5_lava",
     "p5_engine@frames",
     "p5_engine@events",
+    "p5_spinnaker@frames",
+    "p5_spinnaker@events",
     "p6_integrate@frames",
     "p6_integrate@events",
     "p7_benchmark",

@@ -71,6 +71,8 @@ def _all() -> dict[str, Record]:
         "p5_lava": _lava(),
         "p5_engine@frames": engine(),
         "p5_engine@events": engine(),
+        "p5_spinnaker@frames": spinnaker(),
+        "p5_spinnaker@events": spinnaker(fits=False),
         "p6_integrate@frames": integration(),
         "p6_integrate@events": integration(data="digits_events", start="p1_train"),
         "p7_benchmark": _benchmark(),
@@ -299,6 +301,22 @@ def _cutoff() -> Record:
     for kind in list(runs)[1:]:
         summary |= summarise(runs[kind].values(), prefix=f"{kind}/")
     return Record(summary=summary, runs={name: run for group in runs.values() for name, run in group.items()})
+
+
+def spinnaker(*, fits: bool = True, wrong: float = 0.0) -> Record:
+    """One seed of both networks; the second has its place on a board if `fits`."""
+    runs, summary = {}, {}
+    for key in ("p1", "p6"):
+        metrics = {"float/test/acc": 0.985, "test/acc": 0.98, "nest/test/acc": 0.98, "s1615/test/acc": 0.975}
+        metrics |= {"nest/differences": wrong, "nest/compared": 4e6, "nest/rounded": 2e-4, "nest/agreement": 1.0}
+        metrics |= {"s1615/mismatch": 1e-4, "s1615/agreement": 0.995, "nir/spikingjelly_agreement": 1.0, "board/fits": float(fits)}
+        if fits:
+            numbers = {"neurons": 5386, "synapses": 214553, "cores": 24, "chips": 3, "keys": 23, "routing_entries_max": 9}
+            numbers |= {"events_per_core": 1234, "sdram_bytes": 10020578, "sdram_bytes_max": 7218680}
+            metrics |= {f"board/{name}": float(value) for name, value in numbers.items()}
+        runs[f"{key}-seed0"] = Run(params={"source": key, "seed": 0, "n_test": 200, "n_calibration": 100}, metrics=metrics)
+        summary |= summarise([runs[f"{key}-seed0"]], prefix=f"{key}/")
+    return Record(summary=summary, runs=runs)
 
 
 def integration(*, ratio: float = 0.1, accuracy: float = 0.985, data: str = "digits", start: str = "p3_tune") -> Record:

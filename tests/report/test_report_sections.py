@@ -10,7 +10,7 @@ from snn5.report._parts import Drawing, Part, Table
 from snn5.report._results import Results, Value
 from snn5.report._style import styled
 from snn5.report._targets import targets
-from snn5.report.sections import SECTIONS
+from snn5.report.sections import SECTIONS, _spinnaker
 
 
 def parts(phase: int, results: Results | None = None) -> list[Part]:
@@ -137,6 +137,24 @@ def test_cutoff_judges_its_claim_on_each_slot() -> None:
     assert reading("cutoff", 5, full).endswith("is missed.") and reading("cutoff", 5, full).count("is met.") == 1
     alone = report_records.results(without="p5_cutoff@frames")
     assert [row[0] for row in table("With and without the early exit", 5, alone).rows] == ["events"] * 4
+
+
+def test_spinnaker_shows_parity_and_place() -> None:
+    parity, place = (table(f"SpiNNaker without a board: {end}", 5) for end in ("the same spikes?", "its place on one 48-chip board"))
+    assert [row[:2] for row in parity.rows] == [[slot, name] for slot in ("frames", "events") for name in _spinnaker.NETWORKS.values()]
+    assert [cell.replace("\u202f", " ") for cell in parity.rows[0][2:]] == [
+        *("98.5", "98.0", "98.0", "97.5", "0 of 4 000 000", "0.020", "0.010", "99.5", "100.0", "200", "1")
+    ]
+    assert "every spike and every label on NEST met; at most 0.5 % of places and 1 % of labels in s16.15 met." in parity.note
+    assert [cell.replace("\u202f", " ") for cell in place.rows[0][2:]] == [
+        *("5 386", "214 553", "24", "3", "23", "9", "1 234", "10.0", "7.2", "yes")
+    ]
+    assert place.rows[3][2:] == ["–"] * 9 + ["no"]
+
+
+def test_spinnaker_says_when_a_spike_differs() -> None:
+    made = report_records.results(p5_spinnaker_events=report_records.spinnaker(wrong=1.0))
+    assert "every spike and every label on NEST missed" in table("SpiNNaker without a board: the same spikes?", 5, made).note
 
 
 def test_cutoff_stands_beside_the_full_run_and_the_other_rules() -> None:

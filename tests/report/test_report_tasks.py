@@ -49,6 +49,11 @@ def test_a_task_needs_its_figure(task: object) -> None:
             "75 % of the weights gone without training: 97.0 ± 1.0 % (n = 450, 3 seeds), −1.0 points; magnitude pruning 80.0 ± 1.0 %",
         ),
         ("P5.1", "2.00× fewer steps; 97.0 ± 1.0 % (n = 450, 3 seeds), −0.2 points"),
+        (
+            "P5.3",
+            "P6's network on frames: 0 spikes differ on NEST, 99.5 % same labels in s16.15, 24 cores of one 48-chip board; events: 0 "
+            "spikes differ on NEST, 99.5 % same labels in s16.15, no place on one 48-chip board (n = 200, 1 seed)",
+        ),
         ("P6.2", "of the dense ANN's arithmetic energy: frames 1/10.0 (1.00× of one that skips zeros); events 1/10.0"),
         ("P7.1", "by 0 in 24 comparisons"),
         ("P8.1", "order task 100.0 ± 0.0 % (n = 600, 5 seeds)"),
@@ -65,6 +70,6 @@ def test_evidence(id_: str, text: str) -> None:
 def test_the_record_counts_the_states() -> None:
     found = record_of(report_records.results())
     states = Counter(run.params["state"] for run in found.runs.values())
-    assert found.summary["tasks/not_there_yet"] == states["not there yet"] == 2
+    assert found.summary["tasks/not_there_yet"] == states["not there yet"] == 1
     assert sum(found.summary[f"tasks/{key}"] for key in ("measured", "partly", "not_there_yet")) == 23
     assert found.summary["target/2_reached"] == 0

@@ -8,6 +8,7 @@ from snn5.hardware.spinnaker._connections import levels as levels
 from snn5.hardware.spinnaker._emulator import Emulated as Emulated
 from snn5.hardware.spinnaker._emulator import emulate as emulate
 from snn5.hardware.spinnaker._mapping import Mapping as Mapping
+from snn5.hardware.spinnaker._mapping import events_per_step as events_per_step
 from snn5.hardware.spinnaker._mapping import map_virtual as map_virtual
 from snn5.hardware.spinnaker._nest import exact_step as exact_step
 from snn5.hardware.spinnaker._nest import run_nest as run_nest

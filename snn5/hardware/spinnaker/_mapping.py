@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from snn5.errors import UserError
-from snn5.hardware._integer_network import INPUT, IntegerNetwork, Population
+from snn5.hardware._integer_network import INPUT, IntegerNetwork, Population, Trace
 from snn5.hardware.spinnaker._cells import Cell, fit_cell, magnitude, readout_population, signed
 from snn5.hardware.spinnaker._connections import expand, shapes
 from snn5.hardware.spinnaker._pynn import CLOCK, CORE, Board, ran
@@ -167,3 +167,20 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"sPyNNaker left no {path.name}; was its mapping cut short?") from error
+
+
+def events_per_step(network: IntegerNetwork, trace: Trace) -> dict[str, float]:
+    """Synaptic events that reach a population in a step, mean over samples and steps; of spikes between populations, not of the input's.
+
+    A core is built for 10 000 a millisecond (Rhodes et al. 2018).
+    """
+    size, found = shapes(network), {}
+    for p in (*network.populations, readout_population(network)):
+        total = 0.0
+        for one in p.synapses:
+            if one.source != INPUT:
+                listed = expand(one, size[one.source], p.shape)
+                fan_out = np.bincount(listed.pre, minlength=math.prod(size[one.source]))
+                total += float(fan_out @ trace.spikes[one.source].reshape(-1, len(fan_out)).mean(0))
+        found[p.name] = total
+    return found

@@ -1,4 +1,4 @@
-"""P5.1: accuracy against steps as the early exit gets bolder, on both slots; P5.2, P5.3: what whole numbers, chips and the engine make of it."""
+"""P5: accuracy against steps as the early exit gets bolder, on both slots; then what chips and the event engine make of the networks."""
 
 from matplotlib.axes import Axes
 
@@ -7,7 +7,7 @@ from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results, Value
 from snn5.report._style import ACCENT, GREY, INK, PALE, canvas
 from snn5.report._text import decimal, percent, signed, spread
-from snn5.report.sections import _engine, _lava
+from snn5.report.sections import _engine, _lava, _spinnaker
 
 STAGE, SLOTS = "p5_cutoff", ("frames", "events")
 FEWER, LOSS = 1.8, 0.005  # what issue 5 asks for
@@ -21,7 +21,7 @@ def parts(results: Results) -> list[Part]:
         early: list[Part] = [_table(results, there), _figure(results, there)]
     else:
         early = [Missing(title="The early exit", reason=f"{STAGE} has not run")]
-    return [*early, *_lava.parts(results), *_engine.parts(results)]
+    return [*early, *_lava.parts(results), *_spinnaker.parts(results), *_engine.parts(results)]
 
 
 def _table(results: Results, slots: list[str]) -> Table:

@@ -55,10 +55,20 @@ def test_every_decay_comes_back() -> None:
         assert [p.decay for p in from_graph(to_graph(changed)).populations] == [decay, decay]
 
 
-@pytest.mark.parametrize("name", ["dense", "residual"])
+def two_ways_out() -> IntegerNetwork:
+    """The read-out listens to both populations, as behind a block with a shortcut."""
+    network = dense()
+    more = Synapses(source="hidden", kind="dense", weight=np.arange(150, dtype=np.int32).reshape(5, 30))
+    return replace(network, readout=replace(network.readout, synapses=(*network.readout.synapses, more)))
+
+
+READABLE = {"dense": dense, "residual": residual, "two ways out": two_ways_out}
+
+
+@pytest.mark.parametrize("name", READABLE)
 def test_spikingjelly_reads_the_same_network(name: str, tmp_path: Path) -> None:
     """Its importer, its neurons: every logit of 200 samples, a whole number made of the last layer's spikes, is the reference's."""
-    network = one_threshold(NETWORKS[name]())
+    network = one_threshold(READABLE[name]())
     x = spikes_in((network.time_steps, 200, *network.input_shape), rate=0.3, seed=3, high=2)
     expected = network.run(x, step=exact_step).logits_TNK
     found = run_spikingjelly(export(network, tmp_path / "a.nir", inclusive=True), x, network.time_steps)
