@@ -47,16 +47,16 @@ def rates_hz(label: int) -> np.ndarray:
     return rate_C
 
 
-def encode(label: int, code: str, random: np.random.Generator) -> np.ndarray:
+def encode(label: int, code: str, generator: np.random.Generator) -> np.ndarray:
     """uint8 [T, C]: Poisson (T = 100), or (T = 80) a spike each, early where the rate is high, two more behind it in 60 % of the inputs."""
     rate_C = rates_hz(label)
     if code == "poisson":
-        return (random.random((100, INPUTS)) < rate_C / 1000).astype(np.uint8)
+        return (generator.random((100, INPUTS)) < rate_C / 1000).astype(np.uint8)
     burst, steps = 2, 80
     share_C = (rate_C - rate_C.min()) / (rate_C.max() - rate_C.min())
     first_C = np.floor((1 - share_C) * (steps - max(5, burst + 2))).astype(int)
     x_TC = np.zeros((steps, INPUTS), np.uint8)
-    more_C = random.random(INPUTS) < 0.6
+    more_C = generator.random(INPUTS) < 0.6
     for c in range(INPUTS):
         x_TC[first_C[c] : first_C[c] + (1 + burst if more_C[c] else 1), c] = 1
     return x_TC
@@ -73,11 +73,11 @@ def prototype_trial(model: str, *, flaws: Flaws, seed: int, plastic: bool = True
         `wiring/density` of the pool's synapses, `wiring/inhibition` (sum of |inhibitory weights| over what it was at first).
     """
     code, inhibition = MODELS[model]["code"], MODELS[model]["inhibition"]
-    random = np.random.default_rng(seed)
+    generator = np.random.default_rng(seed)
     e = NEURONS * 4 // 5 if inhibition else NEURONS
-    into_nC = np.clip(random.normal(0.5, 0.1, (NEURONS, INPUTS)), 0, None)
-    mask_nn = ~np.eye(NEURONS, dtype=bool) & ((random.random((NEURONS, NEURONS)) < 0.12) | inhibition)
-    own_nn = np.abs(random.normal(0.15, 0.04, (NEURONS, NEURONS))) * mask_nn
+    into_nC = np.clip(generator.normal(0.5, 0.1, (NEURONS, INPUTS)), 0, None)
+    mask_nn = ~np.eye(NEURONS, dtype=bool) & ((generator.random((NEURONS, NEURONS)) < 0.12) | inhibition)
+    own_nn = np.abs(generator.normal(0.15, 0.04, (NEURONS, NEURONS))) * mask_nn
     own_nn[:, e:] *= -1.0
     theta_n = np.ones(NEURONS)
     before = np.abs(own_nn[:, e:]).sum()
@@ -103,8 +103,8 @@ def prototype_trial(model: str, *, flaws: Flaws, seed: int, plastic: bool = True
         )
         return counts_n
 
-    train = [encode(k % 2, code, random) for k in range(TRAIN)]
-    test = [encode(k % 2, code, random) for k in range(TEST)]
+    train = [encode(k % 2, code, generator) for k in range(TRAIN)]
+    test = [encode(k % 2, code, generator) for k in range(TEST)]
     for _ in range(EPOCHS):
         for x_TC in train:
             show(x_TC, learn=True)
