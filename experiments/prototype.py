@@ -5,7 +5,11 @@
 Three models (thresholds that drift, on Poisson spikes and on latencies; inhibition and competition on Poisson spikes), five seeds each,
 rebuilt from a description of the published program. `published` has all its defects, `mended` none, `no_stdp` is as published without any
 plasticity of weights, `theta_frozen` as published but for thresholds that stay as they are while it is tested.
-MEASURED
+Measured (accuracy, rate; its code run again gave the figures in brackets): Poisson 100 %, 0.0944 (100, 0.0936); latencies 93.3 +- 2.4 %,
+0.0557 (88.8 +- 4.7, 0.0558); inhibition 88.3 +- 9.4 %, 0.1117 (90.8 +- 4.7, 0.1128). Latencies with frozen thresholds: 53.0 %, chance.
+Without STDP the first two do as well (100 and 94.0 %); with it the pool of 12 % density becomes 77 % dense, or empty, and inhibition is
+wiped out. Mended, inhibition stays and the third needs a tenth of the spikes (99.7 %, 0.0118), but latencies reach 72.7 % only.
+20 CPU seconds.
 Out: experiments/results/prototype.json.
 """
 

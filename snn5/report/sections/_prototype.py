@@ -55,7 +55,8 @@ def parts(results: Results) -> list[Part]:
             note=(
                 "Two classes whose samples have identical rates: no accuracy here says anything about generalisation. Defects: spikes of "
                 "the pool arrive a step late, STDP grows synapses outside the wiring (12 % dense at first) and wipes inhibition out, "
-                f"thresholds go on adapting in the test. What teaches is their drift, not STDP. Command: {found['command']}."
+                "thresholds go on adapting in the test. Without STDP none of its side effects are left either; the models without "
+                f"inhibition are then no worse: what teaches them is the drift of the thresholds. Command: {found['command']}."
             ),
         )
     ]
