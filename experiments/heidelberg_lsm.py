@@ -15,7 +15,7 @@ Interrupt it at will: the same command goes on. Out: experiments/results/heidelb
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -126,7 +126,7 @@ def counts_of(train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor], group_N
 
 
 def main(names: list[str]) -> None:
-    """Run what is missing of the variants asked for (default: all), then write the table of those that are whole.
+    """Run what is missing of the variants asked for (default: all), then write the table of what is there.
 
     Raises:
         UserError: a variant that `VARIANTS` does not name.
@@ -149,31 +149,27 @@ def main(names: list[str]) -> None:
     missing = [(name, seed) for seed in SEEDS for name in names or VARIANTS if kept(liquid, name, seed) is None]
     if missing:
         run_jobs(work, missing, label="heidelberg_lsm", total=1)
-    found = {name: [entry for seed in SEEDS if (entry := kept(liquid, name, seed)) is not None] for name in VARIANTS}
-    whole_runs = {name: runs for name, runs in found.items() if len(runs) == len(SEEDS)}
-    frozen = whole_runs.get("frozen")
-    table = {name: entry_of(runs, frozen) for name, runs in whole_runs.items()} if frozen else {}
+    if not _counts(liquid).is_file():
+        write_json(_counts(liquid), counts_of(train, test, group_N, liquid.bins))
+    write_table(liquid)
+
+
+def write_table(liquid: Settings) -> None:
+    """The result file, from what is kept: every variant with two seeds or more, and how many it has."""
+    found = {name: {seed: entry for seed in SEEDS if (entry := kept(liquid, name, seed)) is not None} for name in VARIANTS}
+    table = {name: entry_of(runs, found["frozen"]) for name, runs in found.items() if len(runs.keys() & found["frozen"].keys()) > 1}
+    speakers = {part: sorted({speaker_of(name) for name in listed(part)}) for part in ("train", "test")}
     data = {
         "dataset": DATASET,
         "channels": CHANNELS,
-        "time_steps": len(x_TNC),
-        "n_train": n,
-        "n_test": len(y_N) - n,
-        "speakers": {"train": np.unique(speaker_N).tolist(), "test": sorted({speaker_of(name) for name in listed("test")})},
+        "time_steps": round(1000 / DT_MS),
+        **{f"n_{part}": len(listed(part)) for part in ("train", "test")},
+        "speakers": speakers,
         "left_out": LEFT_OUT,
     }
-    counted = counts_of(train, test, group_N, liquid.bins)
-    write_json(
-        RESULT,
-        {
-            "command": "python -m experiments.heidelberg_lsm",
-            "data": data,
-            "settings": asdict(liquid),
-            "seeds": list(SEEDS),
-            "variants": table,
-            "counts": counted,
-        },
-    )
+    counts = read_json(_counts(liquid))
+    command = "python -m experiments.heidelberg_lsm"
+    write_json(RESULT, {"command": command, "data": data, "settings": asdict(liquid), "variants": table, "counts": counts})
 
 
 def kept(liquid: Settings, variant: str, seed: int) -> dict[str, Any] | None:
@@ -183,14 +179,20 @@ def kept(liquid: Settings, variant: str, seed: int) -> dict[str, Any] | None:
     return found if found is not None and found["settings"] == asdict(liquid) else None
 
 
-def entry_of(runs: Sequence[Mapping[str, Any]], frozen: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Mean and spread over seeds, and what is gained over the frozen liquid: of each seed, with half of the mean's 95 % interval."""
-    accuracies, before = ([run["metrics"]["test/acc"] for run in side] for side in (runs, frozen))
-    gain, sd = mean_sd(a - b for a, b in zip(accuracies, before, strict=True))
-    entry: dict[str, Any] = {"seeds": accuracies, "gain": gain, "gain_ci95": half_width(sd, len(runs))}
-    for key in runs[0]["metrics"]:
-        entry[key], entry[f"{key}_sd"] = mean_sd(run["metrics"][key] for run in runs)
+def entry_of(runs: Mapping[int, Mapping[str, Any]], frozen: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+    """Mean and spread over seeds, and what is gained over the frozen liquid: seed by seed, with half of the mean's 95 % interval."""
+    both = sorted(runs.keys() & frozen.keys())
+    gain, sd = mean_sd(runs[seed]["metrics"]["test/acc"] - frozen[seed]["metrics"]["test/acc"] for seed in both)
+    entry: dict[str, Any] = {"seeds": {str(seed): run["metrics"]["test/acc"] for seed, run in sorted(runs.items())}}
+    entry |= {"gain": gain, "gain_ci95": half_width(sd, len(both))}
+    metrics = [run["metrics"] for run in runs.values()]
+    for key in metrics[0]:
+        entry[key], entry[f"{key}_sd"] = mean_sd(one[key] for one in metrics)
     return entry
+
+
+def _counts(liquid: Settings) -> Path:
+    return KEPT / f"counts-bins{liquid.bins}.json"
 
 
 def _path(variant: str, seed: int) -> Path:

@@ -4,7 +4,8 @@
 
 The liquid's figures are those of p8_lsm. Same splits of the events, in slices of p8_ssm.dt_ms; same samples of the hard order task, seed by
 seed. What training costs is counted in operations: wall time would differ every run.
-Claim: MEASURED
+Claim: at least 95 % on the events, and the same seed gives the same bits; what the rival does on the order task is no claim.
+Measured while it was built, one seed each: events 97.1 %, hard order task 95.5 % (with 30 epochs). About 65 CPU seconds.
 Seeds draw the weights and the order of samples, on the order task the samples, too. Out: metrics.json, curves.csv.
 """
 

@@ -27,10 +27,11 @@ def test_a_speaker_is_in_one_group_and_groups_hold_two() -> None:
 
 def test_gains_are_paired_seed_by_seed() -> None:
     """Gains of +10 and +20 points: mean 15, sd 7.07, half width 12.706 x 7.07 / sqrt(2) = 63.5 points."""
-    frozen, learned = ([{"metrics": {"test/acc": a}} for a in accuracies] for accuracies in ((0.5, 0.6), (0.6, 0.8)))
+    frozen = {seed: {"metrics": {"test/acc": accuracy}} for seed, accuracy in enumerate((0.5, 0.6, 0.9))}
+    learned = {seed: {"metrics": {"test/acc": accuracy}} for seed, accuracy in enumerate((0.6, 0.8))}  # the third has not run
     entry = heidelberg_lsm.entry_of(learned, frozen)
     assert entry["gain"] == pytest.approx(0.15) and entry["gain_ci95"] == pytest.approx(0.635, abs=1e-3)
-    assert entry["test/acc"] == pytest.approx(0.7) and entry["seeds"] == [0.6, 0.8]
+    assert entry["test/acc"] == pytest.approx(0.7) and entry["seeds"] == {"0": 0.6, "1": 0.8}
     assert heidelberg_lsm.entry_of(frozen, frozen)["gain"] == 0
 
 

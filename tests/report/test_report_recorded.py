@@ -9,7 +9,7 @@ import report_records
 from snn5.report import Results, read
 from snn5.report._parts import Table
 from snn5.report._targets import targets
-from snn5.report.sections import _heidelberg, _nmnist_chain, _recorded
+from snn5.report.sections import _heidelberg, _nmnist_chain, _prototype, _recorded
 
 
 def recorded(name: str, found: dict[str, Any]) -> Results:
@@ -103,11 +103,10 @@ def test_heidelberg_shows_every_liquid_and_what_it_was_read_against() -> None:
     def entry(accuracy: float, gain: float) -> dict[str, Any]:
         figures = {"test/acc": accuracy, "val/acc": 0.83, "test/acc_reversed": 0.2, "cost/synops": 3e6, "cost/spike_rate": 0.04}
         spreads = {f"{key}_sd": 0.01 for key in figures}
-        return {"seeds": [accuracy] * 5, "gain": gain, "gain_ci95": 0.012, **figures, **spreads}
+        return {"seeds": dict.fromkeys("01234", accuracy), "gain": gain, "gain_ci95": 0.012, **figures, **spreads}
 
     found = {
         "data": {"n_train": 1600, "n_test": 320, "left_out": 2, "speakers": {"train": [0, 1, 2], "test": [4, 5]}},
-        "seeds": [0, 1, 2, 3, 4],
         "variants": {"frozen": entry(0.8, 0.0), "ip_stdp": entry(0.79, -0.01)},
         "counts": {"test/acc": 0.4, "val/acc": 0.42, "test/acc_bins": 0.7, "val/acc_bins": 0.71},
     }
@@ -119,10 +118,23 @@ def test_heidelberg_shows_every_liquid_and_what_it_was_read_against() -> None:
     assert table.note is not None and "320 of speakers 4 and 5 to test" in table.note and "not SHD" in table.note
 
 
+def test_the_prototype_stands_beside_its_published_figures() -> None:
+    own = {"test/acc": 0.9, "test/acc_sd": 0.05, "test/rate": 0.056, "wiring/density": 0.0, "n": 60, "seeds": 5}
+    models = {
+        "homeo_latency": {"committed": {"test/acc": 0.85, "test/rate": 0.05577}, "published": own, "mended": {**own, "test/acc": 0.7}}
+    }
+    table = only(_prototype.parts(recorded("prototype", {"models": models})))
+    assert [row[1:] for row in rows(table)] == [
+        ["its authors' file", "85.0", "0.0558", "–", "–", "60", "1"],
+        ["rebuilt, all defects", "90.0 ± 5.0", "0.0560", "0.000", "–", "60", "5"],
+        ["rebuilt, all mended", "70.0 ± 5.0", "0.0560", "0.000", "–", "60", "5"],
+    ]
+
+
 def test_what_is_not_there_makes_no_table(tmp_path: Path) -> None:
     empty = Results({})
     assert [*_recorded.depth(empty), *_recorded.nmnist(empty), *_recorded.reproducibility(empty), *_recorded.liquid(empty)] == []
-    assert [*_recorded.heidelberg(empty), *_heidelberg.networks(empty)] == []
+    assert [*_recorded.heidelberg(empty), *_heidelberg.networks(empty), *_prototype.parts(empty)] == []
     folder = tmp_path / "experiments" / "results"
     folder.mkdir(parents=True)
     (folder / "depth.json").write_text(json.dumps({"networks": {}}))

@@ -106,14 +106,14 @@ def heidelberg(results: Results) -> list[Part]:
     found = results.recorded.get("heidelberg_lsm")
     if not found:
         return []
-    data, seeds, counts = found["data"], found["seeds"], found["counts"]
+    data, counts = found["data"], found["counts"]
     n = str(data["n_test"])
     rows = []
     for name, entry in found["variants"].items():
-        accuracies = (percent(_value(entry, key, seeds)) for key in ("test/acc", "val/acc", "test/acc_reversed"))
+        accuracies = (percent(_value(entry, key, entry["seeds"])) for key in ("test/acc", "val/acc", "test/acc_reversed"))
         gain = "–" if name == "frozen" else f"{signed(100 * entry['gain'])} ± {decimal(100 * entry['gain_ci95'], 1)}"
         costs = (decimal(entry["cost/spike_rate"], 3), decimal(1e-3 * entry["cost/synops"], 0))
-        rows.append([_LIQUIDS.get(name, name), *accuracies, gain, *costs, n, str(len(seeds))])
+        rows.append([_LIQUIDS.get(name, name), *accuracies, gain, *costs, n, str(len(entry["seeds"]))])
     for label, key in (("no liquid: input counts, whole window", ""), ("no liquid: input counts in the same bins", "_bins")):
         rows.append([label, *(decimal(100 * counts[f"{side}/acc{key}"], 1) for side in ("test", "val")), *["–"] * 4, n, "–"])
     held = " and ".join(str(speaker) for speaker in data["speakers"]["test"])

@@ -2,7 +2,7 @@
 
 from snn5.report._parts import Part
 from snn5.report._results import Results
-from snn5.report.sections import _dale, _homeostasis, _liquid, _local, _recorded, _reproducibility, _rival, _seeds
+from snn5.report.sections import _dale, _homeostasis, _liquid, _local, _prototype, _recorded, _reproducibility, _rival, _seeds
 
 
 def parts(results: Results) -> list[Part]:
@@ -18,4 +18,5 @@ def parts(results: Results) -> list[Part]:
         *_reproducibility.parts(results),
         *_recorded.reproducibility(results),
         *_seeds.parts(results),
+        *_prototype.parts(results),
     ]
