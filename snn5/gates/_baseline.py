@@ -81,7 +81,8 @@ def load(path: Path) -> Baseline:
 def save(baseline: Baseline, path: Path) -> None:
     """Write it; equal baselines give equal bytes."""
     metrics = {
-        name: {"kind": m.kind, "values": list(m.values), "n": m.n, "move": baseline.moved_by[name]} for name, m in baseline.metrics.items()
+        name: {"kind": m.kind, "values": list(map(float, m.values)), "n": m.n, "move": baseline.moved_by[name]}
+        for name, m in baseline.metrics.items()
     }
     write_json(path, {"format": FORMAT, "metrics": metrics, "moves": list(baseline.moves)})
 

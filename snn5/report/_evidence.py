@@ -157,7 +157,10 @@ def _data(r: Results) -> str:
 def _benchmark(r: Results) -> str:
     energy, rate = (r.number("p7_benchmark", f"sew_resnet-frames/cost/{key}") or 0.0 for key in ("energy_pj", "spike_rate"))
     synops = r.number("p7_benchmark", "sew_resnet-frames/cost/synops") or 0.0
-    return f"SNN on frames: {whole(synops)} SynOps, spike rate {rate:.3f}, {decimal(energy / 1000, 1)} nJ a sample"
+    record = r.get("p7_suite")
+    count = len(record.details.get("networks", [])) if record else 0
+    held = f"{count} networks by the same measures, held by two gates; " if count else ""
+    return f"{held}SNN on frames: {whole(synops)} SynOps, spike rate {rate:.3f}, {decimal(energy / 1000, 1)} nJ a sample"
 
 
 def _liquid(r: Results) -> str:

@@ -30,7 +30,7 @@ def test_the_table_has_every_network_and_those_without_a_checkpoint() -> None:
     assert isinstance(table, Table)
     assert [row[0] for row in table.rows] == [
         *("SEW-ResNet (P1.1)", "its ReLU twin", "HsVT (P1.3): lstm", "all together (P6.1)"),
-        *("rate code (P2.3)", "first spikes (P2.3)", "liquid (P8.1)", "local rules alone (P8.1)"),
+        *("PLIF (P2.1)", "GLIF (P2.2)", "rate code (P2.3)", "first spikes (P2.3)", "liquid (P8.1)", "local rules alone (P8.1)"),
     ]
     assert cells(table, "HsVT (P1.3): lstm") == {
         "network": "HsVT (P1.3): lstm",

@@ -26,6 +26,8 @@ LABELS = {
 }
 # Networks without a checkpoint: (label, stage, prefix in its summary, slot).
 OTHERS = (
+    ("PLIF (P2.1)", "p2_neurons", "plif-tau2/", "frames"),
+    ("GLIF (P2.2)", "p2_neurons", "glif/", "frames"),
     ("rate code (P2.3)", "p2_coding", "rate/", "frames"),
     ("first spikes (P2.3)", "p2_coding", "ttfs/", "frames"),
     ("liquid (P8.1)", "p8_lsm", "events/", "events"),
