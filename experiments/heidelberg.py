@@ -8,6 +8,9 @@ Choice: each candidate of experiments/heidelberg.yaml is trained without two tra
 the last epoch wins. No test recording is read for that.
 Then the chosen one is trained once a seed, each without one training speaker, who picks the epoch of `test/acc`; `test/acc_last` is the
 last epoch, which nothing picked.
+Measured (n = 320, 3 seeds): 94.2 % (sd 1.0) in the last epoch; 92.8 % (sd 1.7) in the epoch that one speaker picked, who says little about
+others. A linear read-out of log-mel has 89.7 %. Mixup, masks and stronger warps, each a candidate, lost on the speakers held out. Five
+minutes of one core, the cochlea's half a minute among them.
 Interrupt it at will: the same command goes on. Out: experiments/results/heidelberg.json.
 """
 
