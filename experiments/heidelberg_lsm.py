@@ -8,7 +8,11 @@ intrinsic plasticity, STDP and inhibitory STDP (the ablations); `gain0` is cut o
 counts in five bins; its penalty is chosen by leaving two training speakers out at a time, which gives `val/acc`, too. `counts` is the same
 read-out on the input itself. Settings (size, patch, bins, gain, time constants) were chosen by that validation accuracy of a frozen liquid
 with seed 0; the test speakers decide nothing and are read last.
-MEASURED
+Measured on the two unseen speakers (n = 320, so +- 3 points for any of these; seeds draw the wiring): frozen 91.0 +- 0.2 % (3 seeds), with
+IP 92.2 +- 1.7 (3), with STDP too 91.9 +- 1.3, with all rules 92.7 +- 0.2 (2 each; the report has the gains); played backwards 10 to
+17 %. The test speakers are easy ones: input counts in the same bins reach 87.5 % there (whole window 56.6), and a liquid without recurrence
+91.1. On training speakers left out the liquid is worth far more: frozen 85.9, without recurrence 72.8, input counts 71.1 %. 350k SynOps.
+About 20 CPU seconds a run. The record says how many seeds each variant has; the same command adds what is missing.
 Interrupt it at will: the same command goes on. Out: experiments/results/heidelberg_lsm.json.
 """
 

@@ -147,7 +147,8 @@ def _costs(liquid: Liquid, seen: Activity, readout: Readout) -> dict[str, float]
 
 def _training(liquid: Liquid, seen: Activity, readout: Readout, learning: Plasticity | None) -> dict[str, float]:
     """SynOps of every pass over the training set (plastic ones counted with the weights that they ended with), and MACs of the read-out."""
-    passes = 1 + (learning.epochs if learning is not None else 0)
+    plastic = learning is not None and any((learning.eta_threshold, learning.eta_stdp, learning.eta_inhibition))
+    passes = 1 + (learning.epochs if learning is not None and plastic else 0)
     total = float(synops(seen.inputs_NC, seen.spikes_Nn, liquid.weight_in, liquid.weight).sum())
     samples, features = len(seen.features_Np), seen.features_Np.shape[1]
     return {"cost/train_synops": passes * total, "cost/train_macs": solution_macs(samples, features, readout.weight_pK.shape[1])}
