@@ -151,8 +151,9 @@ def is_script(file: str) -> bool:
 
 
 def test_modules_are_private() -> None:
-    """A package's modules are `_x.py`, scripts aside: what others may use stands in its __init__."""
-    assert [f for f in LIBRARY if f.count("/") > 1 and not Path(f).name.startswith("_") and not is_script(f)] == []
+    """A package's modules are `_x.py`, scripts aside: what others may use stands in its __init__, or has a name that stays put."""
+    named = {"snn5/hardware/lava.py"}  # hardware.lava.run
+    assert {f for f in LIBRARY if f.count("/") > 1 and not Path(f).name.startswith("_") and not is_script(f)} == named
 
 
 EACH = pytest.mark.parametrize("file", FILES)
