@@ -75,7 +75,7 @@ def run(cwd: Path, *command: str, **variables: str) -> str:
     }
     for name in ("SNN5_DATA_ROOT", "MLFLOW_TRACKING_URI", "SNN5_OPTUNA_STORAGE", "PYTEST_CURRENT_TEST"):
         env.pop(name, None)
-    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=900, check=False)
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=1800, check=False)
     text = done.stdout + done.stderr
     assert done.returncode == 0, text[-4000:]
     return text
