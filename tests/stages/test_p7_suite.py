@@ -143,7 +143,7 @@ def test_the_suite_lists_every_stage_that_keeps_checkpoints() -> None:
 
     stages = yaml.safe_load((PARAMS.parent / "dvc.yaml").read_text())["stages"]
     kept = {out for name, stage in stages.items() for out in expanded(stage) if out.endswith("/checkpoints")}
-    assert set(p7_suite.FOLDERS) == kept
+    assert set(p7_suite.FOLDERS) == kept - {"data/p5_lava/checkpoints"}  # one small network for Lava alone, from one seed
 
 
 def expanded(stage: dict) -> list[str]:
