@@ -29,7 +29,7 @@ TINY = {
     "p4": {"strengths": [0.0, 1.0], "epochs": 1},
     "p4_prune": {"sparsities": [0.5], "samples_per_class": 1},
     "p4_quantize": {"bits": [4], "epochs": 1},
-    "p5_lava": {"samples": 16, "width": 16, "epochs": 1},
+    "p5_lava": {"samples": 16, "width": 16, "epochs": 2},
     "p5_spinnaker": {"n_test": 4, "n_calibration": 4, "n_nir": 2},
     "p6": {"milder": [], "calibration_per_class": 1, **{slot: {"epochs": 1, "quantised_epochs": 1} for slot in ("frames", "events")}},
     "p8": {"neurons": 100, "seeds": [0]},
