@@ -82,7 +82,7 @@ def test_t1_parameters(name: str, channels: int, size: int, classes: int, parame
 
 def test_names() -> None:
     stems = ["2_384", "4_256", "4_384", "8_384", "8_512", "8_768", "dvs_2_256"]
-    assert sorted(f"spikingformer_{stem}{cml}" for stem in stems for cml in ("", "_cml")) == ALL
+    assert sorted(f"spikingformer_{stem}{cml}" for stem in stems for cml in ("", "_cml", "_qk")) == ALL
 
 
 @pytest.mark.parametrize("name", ALL)

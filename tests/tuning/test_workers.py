@@ -66,8 +66,9 @@ def test_two_workers_killed_and_restarted_lose_no_trial(tmp_path: Path, kind: st
     open_storage(tmp_path, url)  # two fresh sqlite files at once is open_storage's own test
     (tmp_path / "slow").touch()
     killed = [start(url, tmp_path) for _ in range(2)]
-    for process in killed:
+    for process in killed:  # both, before the first dies: a worker that starts later would take its trial over
         wait_for(tmp_path / f"at-work-{process.pid}")
+    for process in killed:
         process.kill()
     for process in killed:
         process.join(20)
