@@ -42,7 +42,8 @@ def worker(url: str, folder: Path) -> None:
 
 
 def start(url: str, folder: Path) -> BaseProcess:
-    process = multiprocessing.get_context("fork").Process(target=worker, args=(url, folder))
+    """A fresh process: what other tests left in this one is none of its business."""
+    process = multiprocessing.get_context("spawn").Process(target=worker, args=(url, folder))
     process.start()
     return process
 
