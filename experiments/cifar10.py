@@ -12,7 +12,6 @@ machine, processes and threads). Out: experiments/results/cifar10.json and .cach
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,14 +19,13 @@ from typing import Any
 import torch
 
 from experiments._clock import Clock
+from experiments._start import start
 from experiments._static import Tested, network, test_of, write
 from snn5 import config
 from snn5.config import Config
 from snn5.datasets import Splits, load
-from snn5.errors import UserError
-from snn5.files import find_root
 from snn5.models import initialise
-from snn5.reproducible import keep_memory, seed_of
+from snn5.reproducible import seed_of
 from snn5.training import Evaluation, PacePlan, distributed, fit, own_device, samples
 
 NAME, KEPT = "cifar10", Path(".cache/experiments/cifar10")
@@ -86,9 +84,4 @@ if __name__ == "__main__":
     parser.add_argument("--profile", default="cifar10_fast", help="of params.yaml")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    try:
-        os.chdir(find_root())
-        keep_memory()
-        main(config.load(profile=asked.profile), asked.seed)
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    start(lambda: main(config.load(profile=asked.profile), asked.seed))

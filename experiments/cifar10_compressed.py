@@ -9,14 +9,13 @@ Out: experiments/results/cifar10_compressed.json.
 """
 
 import argparse
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from experiments._start import start
 from experiments.cifar10 import KEPT, NAME, splits_of
 from snn5 import checkpoint, config
 from snn5.benchmark import measure
@@ -24,10 +23,9 @@ from snn5.checkpoint import Checkpoint
 from snn5.compression import calibration_samples, fold_norms, prune, quantize_one_shot
 from snn5.config import Config
 from snn5.datasets import Split, Splits
-from snn5.errors import UserError
-from snn5.files import find_root, read_json, write_json
+from snn5.files import read_json, write_json
 from snn5.inference import choose_cutoff
-from snn5.reproducible import keep_memory, seed_of
+from snn5.reproducible import seed_of
 from snn5.training import Samples
 
 RESULT = Path("experiments/results/cifar10_compressed.json")
@@ -77,9 +75,4 @@ if __name__ == "__main__":
     parser.add_argument("--test", type=int, default=2000, help="test images that are measured")
     parser.add_argument("--method", default="magnitude", help="of pruning")
     asked = parser.parse_args()
-    try:
-        os.chdir(find_root())
-        keep_memory()
-        main(config.load(profile=asked.profile), asked.seed, test=asked.test, method=asked.method)
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    start(lambda: main(config.load(profile=asked.profile), asked.seed, test=asked.test, method=asked.method))

@@ -6,17 +6,14 @@ Digits frames (the default profile's split), T = 4, PLIF neurons, 3 seeds, the s
 Interrupt it at will: the same command goes on. Out: experiments/results/depth.json.
 """
 
-import os
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from experiments._recorded import Job, recorded, results
+from experiments._start import start
 from snn5 import config
 from snn5.datasets import load
-from snn5.errors import UserError
-from snn5.files import find_root, write_json
-from snn5.reproducible import keep_memory
+from snn5.files import write_json
 from snn5.statistics import mean_sd
 
 DEPTHS, EPOCHS, BATCH_SIZE, WIDTH, SEEDS = (20, 56, 110), 15, 32, 8, (0, 1, 2)
@@ -61,9 +58,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        os.chdir(find_root())
-        keep_memory()
-        main()
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    start(main)

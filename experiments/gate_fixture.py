@@ -8,19 +8,17 @@ of a larger unit, so float32 holds it without rounding and no order of summation
 Out: docs/baselines/<name>.safetensors. Run it again only to change the fixtures; then move the baseline (`snn5 gate move`).
 """
 
-import os
 import sys
 from typing import Any
 
 import torch
 
+from experiments._start import start
 from snn5 import checkpoint
 from snn5.checkpoint import Checkpoint, Transform
 from snn5.compression import calibration_samples, fold_norms, prune
 from snn5.config import Train
 from snn5.datasets import load
-from snn5.errors import UserError
-from snn5.files import find_root
 from snn5.gates import FOLDER
 from snn5.inference import calibrate_cutoff
 from snn5.reproducible import one_thread, seed_of
@@ -61,10 +59,11 @@ def main() -> None:
         sys.stdout.write(f"{path}: {path.stat().st_size} bytes, {100 * run.metrics['test/acc']:.1f} % before pruning and rounding\n")
 
 
+def on_one_thread() -> None:
+    """`main`, whatever the number of cores."""
+    with one_thread():
+        main()
+
+
 if __name__ == "__main__":
-    try:
-        os.chdir(find_root())
-        with one_thread():
-            main()
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    start(on_one_thread)

@@ -14,9 +14,7 @@ minutes of one core, the cochlea's half a minute among them.
 Interrupt it at will: the same command goes on. Out: experiments/results/heidelberg.json.
 """
 
-import os
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -26,13 +24,13 @@ from typing import Any
 import numpy as np
 
 from experiments._recorded import Job, results
+from experiments._start import start
 from snn5._settings import parse, read_yaml
 from snn5.config import Binning, Cochlea, Contrast, Train
 from snn5.datasets import Split, Splits, load, load_split, save_split
 from snn5.datasets._root import configured_root, need
 from snn5.errors import UserError
-from snn5.files import find_root, write_json
-from snn5.reproducible import keep_memory
+from snn5.files import write_json
 from snn5.statistics import mean_sd
 
 DATASET, FOLDER = "heidelberg_cochlea", "HeidelbergDigits"
@@ -138,9 +136,4 @@ def entry_of(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    try:
-        os.chdir(find_root())
-        keep_memory()
-        main()
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    start(main)

@@ -16,7 +16,6 @@ About 20 CPU seconds a run. The record says how many seeds each variant has; the
 Interrupt it at will: the same command goes on. Out: experiments/results/heidelberg_lsm.json.
 """
 
-import os
 import re
 import sys
 from collections.abc import Mapping
@@ -28,6 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from experiments._start import start
 from snn5 import config
 from snn5.bio import ABLATIONS, Liquid, accuracy, bin_counts, fit_grouped, guard, observe, population_rates, synops, train_liquid
 from snn5.bio._paired import half_width
@@ -36,9 +36,9 @@ from snn5.config import Liquid as Settings
 from snn5.datasets import Split, load, load_split, save_split
 from snn5.datasets._root import data_root
 from snn5.errors import UserError, unknown
-from snn5.files import find_root, read_json, write_json
+from snn5.files import read_json, write_json
 from snn5.parallel import Tick, run_jobs
-from snn5.reproducible import keep_memory, seed_of
+from snn5.reproducible import seed_of
 from snn5.statistics import mean_sd
 
 DATASET, CLASSES, CHANNELS, DT_MS = "heidelberg_cochlea", 20, 64, 2.5
@@ -204,9 +204,4 @@ def _path(variant: str, seed: int) -> Path:
 
 
 if __name__ == "__main__":
-    try:
-        os.chdir(find_root())
-        keep_memory()
-        main(sys.argv[1:])
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    start(lambda: main(sys.argv[1:]))

@@ -9,8 +9,6 @@ fixed before any test figure was seen. Validation chooses the cutoff's epsilon; 
 Interrupt it at will: the same command goes on with the next fold. Out: experiments/results/nmnist_chain.json.
 """
 
-import os
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +17,9 @@ from typing import Any
 
 import torch
 
+from experiments._start import start
 from experiments.nmnist_folds import FOLDS, SEED, TIME_STEPS, folds, recordings, split_of
+from experiments.nmnist_lsm import entry_of
 from snn5 import config
 from snn5._settings import parse, read_yaml
 from snn5.benchmark import measure
@@ -27,14 +27,12 @@ from snn5.checkpoint import Checkpoint
 from snn5.compression import calibration_samples, prune, quantize
 from snn5.config import Cutoff, Integration, Train
 from snn5.datasets import Splits
-from snn5.errors import UserError
-from snn5.files import find_root, read_json, write_json
+from snn5.files import read_json, write_json
 from snn5.inference import choose_cutoff
 from snn5.parallel import Tick, run_jobs
-from snn5.reproducible import keep_memory, seed_of
+from snn5.reproducible import seed_of
 from snn5.stages._chain import METHOD, Choices, recipe_of, rivals, shrunk, sparse_of
 from snn5.stages._chain_record import measured
-from snn5.statistics import mean_sd
 from snn5.training import samples, train_one
 
 VAL_FRACTION = 0.15
@@ -83,7 +81,7 @@ def one_fold(asked: Plan, splits: Splits, fold: int, tick: Tick = lambda _text="
     steps, anns = together(asked, start, twin, splits, seed, tick)
     rows = measured(steps, anns, splits.test, seed)
     rows |= {name: measure(one, splits.test, seed=seed, protocol="val_selected") for name, one in made.items()}
-    return {"seconds": seconds, "rows": {name: {"n": row.n, "metrics": row.metrics()} for name, row in rows.items()}}
+    return {"seconds": seconds, "rows": {name: {"n_test": row.n, "metrics": row.metrics()} for name, row in rows.items()}}
 
 
 def apart(asked: Plan, start: Checkpoint, splits: Splits, seed: int) -> tuple[dict[str, Checkpoint], float]:
@@ -122,15 +120,7 @@ def stopped(asked: Plan, source: Checkpoint, splits: Splits, seed: int) -> Check
 
 def table_of(found: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Rows over the folds: mean and spread of each metric, and the accuracy over all recordings."""
-    table: dict[str, dict[str, Any]] = {}
-    for name in found[0]["rows"]:
-        own = [fold["rows"][name] for fold in found]
-        right = sum(round(row["metrics"]["test/acc"] * row["n"]) for row in own)
-        n = sum(row["n"] for row in own)
-        table[name] = {"folds": [row["metrics"]["test/acc"] for row in own], "right": right, "n": n, "pooled/acc": right / n}
-        for key in sorted(set.intersection(*(set(row["metrics"]) for row in own))):
-            table[name][key], table[name][f"{key}_sd"] = mean_sd(row["metrics"][key] for row in own)
-    return table
+    return {name: entry_of([fold["rows"][name] for fold in found]) for name in found[0]["rows"]}
 
 
 def main() -> None:
@@ -161,9 +151,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        os.chdir(find_root())
-        keep_memory()
-        main()
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    start(main)

@@ -8,7 +8,6 @@ validation; it only picks the epoch of `test/acc`. The headline is the last epoc
 Interrupt it at will: the same command goes on. Out: experiments/results/nmnist_folds.json.
 """
 
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -19,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from experiments._recorded import Job, recorded, results
+from experiments._start import start
 from snn5._settings import parse, read_yaml
 from snn5.config import Contrast, Train
 from snn5.datasets import Split, Splits, load
-from snn5.errors import UserError, unknown
-from snn5.files import find_root, write_json
-from snn5.reproducible import keep_memory
+from snn5.errors import unknown
+from snn5.files import write_json
 from snn5.statistics import mean_sd
 
 FOLDS, TIME_STEPS, VAL_FRACTION, SEED = 5, 3, 0.05, 5
@@ -109,9 +108,4 @@ def _entry(settings: Train, runs: list[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    try:
-        os.chdir(find_root())
-        keep_memory()
-        main(sys.argv[1:])
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    start(lambda: main(sys.argv[1:]))

@@ -12,7 +12,6 @@ no difference in accuracy. Fold 0 alone (n = 219): 95.9 and 94.5 %. Played backw
 Interrupt it at will: the same command goes on. Out: experiments/results/nmnist_lsm.json.
 """
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -22,15 +21,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from experiments._start import start
 from experiments.nmnist_folds import FOLDS, SEED, VAL_FRACTION, folds, recordings, split_of
 from snn5 import config
 from snn5.bio import ABLATIONS, recordings_trial
 from snn5.config import Liquid
 from snn5.datasets import Split, load_split, save_split
-from snn5.errors import UserError, unknown
-from snn5.files import find_root, read_json, write_json
+from snn5.errors import unknown
+from snn5.files import read_json, write_json
 from snn5.parallel import Tick, run_jobs
-from snn5.reproducible import keep_memory, seed_of
+from snn5.reproducible import seed_of
 from snn5.statistics import mean_sd
 
 TIME_STEPS, DT_MS, BIN_PIXELS = 100, 3.0, 2
@@ -114,9 +114,4 @@ def _path(variant: str, fold: int) -> Path:
 
 
 if __name__ == "__main__":
-    try:
-        os.chdir(find_root())
-        keep_memory()
-        main(sys.argv[1:])
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    start(lambda: main(sys.argv[1:]))

@@ -13,15 +13,13 @@ wiped out. Mended, inhibition stays and the third needs a tenth of the spikes (9
 Out: experiments/results/prototype.json.
 """
 
-import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from experiments._start import start
 from snn5.bio.prototype import FLAWS, MENDED, MODELS, prototype_trial
-from snn5.errors import UserError
-from snn5.files import find_root, write_json
+from snn5.files import write_json
 from snn5.parallel import Tick, run_jobs
 from snn5.record import Run
 from snn5.statistics import mean_sd
@@ -68,8 +66,4 @@ def entry_of(runs: list[Run]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    try:
-        os.chdir(find_root())
-        main()
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    start(main)

@@ -9,9 +9,7 @@ Interrupt it at will: the same command goes on; trainings of other settings or o
 Out: experiments/results/reproducibility.json.
 """
 
-import os
 import platform
-import sys
 from collections import defaultdict
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,13 +18,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from experiments._start import start
 from snn5 import config
 from snn5.bio.reproducibility import TRACKS, Job, Outcome, learners, studies
 from snn5.datasets import Splits, load
-from snn5.errors import UserError
-from snn5.files import find_root, md5, read_json, write_json
+from snn5.files import md5, read_json, write_json
 from snn5.parallel import Tick, run_jobs
-from snn5.reproducible import keep_memory, one_thread
+from snn5.reproducible import one_thread
 
 NAME = "reproducibility"
 RESULT, KEPT = Path("experiments/results/reproducibility.json"), Path(".cache/experiments/reproducibility")
@@ -107,20 +105,20 @@ def _outcome(kept: dict[str, Any]) -> Outcome:
     return Outcome(**labels, val=kept["val"], sha256=kept["sha256"])
 
 
+def declared() -> None:
+    """`main` on the profile of this name and the data that it shows."""
+    chosen = config.load(profile=NAME)
+    data = chosen.data.frames
+    shown = load(
+        data.dataset,
+        time_steps=data.time_steps,
+        val_fraction=data.val_fraction,
+        test_fraction=data.test_fraction,
+        split_seed=data.split_seed,
+    )
+    with one_thread():
+        main(chosen, shown)
+
+
 if __name__ == "__main__":
-    try:
-        os.chdir(find_root())
-        keep_memory()
-        chosen = config.load(profile=NAME)
-        data = chosen.data.frames
-        shown = load(
-            data.dataset,
-            time_steps=data.time_steps,
-            val_fraction=data.val_fraction,
-            test_fraction=data.test_fraction,
-            split_seed=data.split_seed,
-        )
-        with one_thread():
-            main(chosen, shown)
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    start(declared)
