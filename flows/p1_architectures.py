@@ -14,7 +14,7 @@ def p1_architectures(upstream: Upstream = "check", force: bool = False) -> dict[
 
     Expected (default profile): SEW-ResNet-8 on digits, test, 3 seeds: frames 98.1 ± 0.5 %, events 97.2 ± 1.2 %; twins 99.5 and 98.9 %.
     After 4 to 8 epochs: Spikingformer 93.5 ± 0.5 %, HsVT 86.6 ± 2.8 %, DTA 91.6 ± 0.6 %, STAA 77.5 ± 6.2 % (contrasts: report).
-    Wall time: 6 to 9 minutes on two CPU cores.
+    Wall time: 6 to 9 minutes on two CPU cores, 12 on busy ones.
     Command: `snn5 run p1`
     """
     return run_phase("p1", upstream, force, {"test/acc": (">=", 0.95)})

@@ -123,7 +123,7 @@ def _rates(rates: Sequence[float], count: int, widths: Sequence[int], side: int,
     for (a, t), (b, u) in pairwise(points):
         own = (u - t) / (b - a)
         name = f"time for a million more synaptic operations, from {a / 1e6:.1f} to {b / 1e6:.1f} million"
-        rows.append(row(name, "the same over all rates", [1e6 * slope], [1e6 * own], 1 / 1.2))
+        rows.append(row(name, "the same over all rates", [1e6 * slope], [1e6 * own], 1 / 1.2, most=1.2))
     return rows
 
 

@@ -27,6 +27,7 @@ class Row:
         unit: ms or MiB, of the medians `theirs` and `ours`.
         ratio: the median of the repeats' own ratios theirs/ours; low, high: their range, wide on a busy machine.
         target: the ratio it should reach. repeats: how often each side was measured.
+        most: the ratio it should not leave upwards, where the two figures should be alike.
     """
 
     name: str
@@ -39,11 +40,12 @@ class Row:
     high: float
     target: float
     repeats: int
+    most: float | None = None
 
     @property
     def reached(self) -> bool:
-        """Whether the ratio is at least the target."""
-        return self.ratio >= self.target
+        """Whether the ratio is at least the target, and at most `most`."""
+        return self.ratio >= self.target and (self.most is None or self.ratio <= self.most)
 
 
 def in_turn(sides: Mapping[str, Side], repeats: int, clock: Callable[[], float] = time.perf_counter) -> dict[str, list[float]]:
@@ -63,7 +65,9 @@ def in_turn(sides: Mapping[str, Side], repeats: int, clock: Callable[[], float] 
     return found
 
 
-def row(name: str, baseline: str, theirs: list[float], ours: list[float], target: float, unit: str = "ms") -> Row:
+def row(
+    name: str, baseline: str, theirs: list[float], ours: list[float], target: float, unit: str = "ms", most: float | None = None
+) -> Row:
     """The comparison of two lists of figures that were taken in turn."""
     ratios = [a / b for a, b in zip(theirs, ours, strict=True)]
     median = statistics.median
@@ -78,6 +82,7 @@ def row(name: str, baseline: str, theirs: list[float], ours: list[float], target
         high=max(ratios),
         target=target,
         repeats=len(ours),
+        most=most,
     )
 
 

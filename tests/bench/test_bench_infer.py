@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from snn5 import bench
 from snn5.bench._infer_network import as_torch, images, six
 from snn5.bench._infer_rivals import folded, ort_missing, with_stock_neurons
+from snn5.bench._measure import row
 from snn5.cli import app
 from snn5.inference import engine
 from snn5.models import ann_twin, create_model
@@ -88,3 +89,8 @@ def test_images_are_whole_numbers() -> None:
     assert images(2, 8).shape == (1, 2, 3, 8, 8) and images(2, 8).dtype == np.int64
     with pytest.raises(AssertionError):
         np.testing.assert_array_equal(images(2, 8), images(2, 8, seed=1))
+
+
+@pytest.mark.parametrize(("ours", "reached"), [(1.0, True), (1.19, True), (1.21, False), (0.84, True), (0.82, False)])
+def test_figures_that_should_be_alike_may_differ_by_a_fifth_either_way(ours: float, reached: bool) -> None:
+    assert row("slope", "all", [1.0], [ours], 1 / 1.2, most=1.2).reached is reached

@@ -76,7 +76,7 @@ def _times(results: Results) -> list[Part]:
             f"{row['ours']:.3f}",
             f"{row['ratio']:.2f}",
             f"{row['low']:.2f} – {row['high']:.2f}",
-            f"{row['target']:.2g}",
+            f"{row['target']:.2g}" + (f" – {row['most']:.2g}" if row.get("most") else ""),
             "yes" if row["reached"] else "no",
         ]
         for row in found["rows"]
