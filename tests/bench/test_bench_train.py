@@ -93,5 +93,5 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(bench, "train", train)
     done = CliRunner().invoke(app, ["bench", "train", "--quick", "--json", str(tmp_path / "x.json")])
     assert done.exit_code == 0 and asked == [True], done.output
-    assert "9.0 ms" in done.output and "3.0 MiB" in done.output and "1.50" in done.output
+    assert "9 ms" in done.output and "3 MiB" in done.output and "1.50" in done.output
     assert [r["reached"] for r in json.loads((tmp_path / "x.json").read_text())["rows"]] == [True, False]
