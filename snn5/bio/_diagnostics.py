@@ -45,7 +45,7 @@ def separation(x_Np: Tensor, y_N: Tensor) -> float:
     Raises:
         UserError: fewer than two classes, no class with two samples, or all samples equal.
     """
-    distance = torch.cdist(x_Np.double(), x_Np.double(), compute_mode="donot_use_mm_for_euclid_dist")
+    distance = torch.cdist(x_Np.double(), x_Np.double(), compute_mode="use_mm_for_euclid_dist")  # exact for counts
     same = y_N[:, None] == y_N[None, :]
     within = same & ~torch.eye(len(y_N), dtype=torch.bool)
     if bool(same.all()) or not bool(within.any()):

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snn5.bio._claims import Claim, at_least, verdicts
 from snn5.bio._local import Pool, learn, name_neurons, new_pool, show, vote
 from snn5.bio._observe import digest
 from snn5.bio._paired import paired_gain
@@ -53,7 +54,7 @@ def local_trial(settings: Settings, train: Samples, val: Samples, test: Samples,
     return run
 
 
-def local_verdict(groups: Mapping[str, Sequence[Run]], again: Run, *, target: float) -> tuple[dict[str, float], list[dict[str, Any]]]:
+def local_verdict(groups: Mapping[str, Sequence[Run]], again: Run, *, target: float) -> tuple[dict[str, float], list[Claim]]:
     """Means over seeds, what STDP and homeostasis are worth seed by seed (95 % interval, Student's t), and the claims.
 
     Args:
@@ -74,20 +75,14 @@ def local_verdict(groups: Mapping[str, Sequence[Run]], again: Run, *, target: fl
     least = {
         other: summary[f"compare/acc_over_{other}"] - summary[f"compare/acc_over_{other}_ci95"] for other in ("no_stdp", "no_homeostasis")
     }
-    claims: list[tuple[str, str, float, float]] = [
-        ("deterministic", "same seed: same weights, names and predictions", float(same), 1.0),
-        ("accuracy", "accuracy by local rules alone, mean over seeds", summary["stdp/test/acc"], target),
-        ("worst", "accuracy of the worst seed", min(run.metrics["test/acc"] for run in groups["stdp"]), target),
-        ("stdp", "accuracy that STDP adds, lower end of the 95 % interval", least["no_stdp"], 0.0),
-        ("homeostasis", "accuracy that homeostasis adds, lower end of the 95 % interval", least["no_homeostasis"], 0.0),
+    claims = [
+        at_least("deterministic", "same seed: same weights, names and predictions", float(same), 1.0),
+        at_least("accuracy", "accuracy by local rules alone, mean over seeds", summary["stdp/test/acc"], target),
+        at_least("worst", "accuracy of the worst seed", min(run.metrics["test/acc"] for run in groups["stdp"]), target),
+        at_least("stdp", "accuracy that STDP adds, lower end of the 95 % interval", least["no_stdp"], 0.0),
+        at_least("homeostasis", "accuracy that homeostasis adds, lower end of the 95 % interval", least["no_homeostasis"], 0.0),
     ]
-    rows: list[dict[str, Any]] = [
-        {"name": name, "claim": text, "measured": measured, "limit": limit, "at_least": True, "met": measured >= limit}
-        for name, text, measured, limit in claims
-    ]
-    summary |= {f"verdict/{row['name']}": float(row["met"]) for row in rows}
-    summary["verdict/all"] = float(all(row["met"] for row in rows))
-    return summary, rows
+    return summary | verdicts(claims), claims
 
 
 def _costs(x_TNC: Tensor, counts_Nn: Tensor, pool: Pool, settings: Settings) -> dict[str, float]:
@@ -105,7 +100,7 @@ def _costs(x_TNC: Tensor, counts_Nn: Tensor, pool: Pool, settings: Settings) -> 
     }
 
 
-def _fields(pool: Pool, share_nK: Tensor, each: int = 3) -> list[dict[str, Any]]:
+def _fields(pool: Pool, share_nK: Tensor, each: int = 3) -> list[Claim]:
     """The weights of the `each` surest neurons of every class, rounded for drawing."""
     found = []
     for label in range(share_nK.shape[1]):

@@ -13,7 +13,7 @@ from snn5.bio._dynamics import State
 from snn5.bio._features import Features, window_counts
 from snn5.errors import UserError
 
-BATCH = 64  # samples at a time: bounds the memory, changes nothing else
+BATCH = 256  # samples at a time: bounds the memory, changes nothing else
 
 
 class Pool(Protocol):

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
+from snn5.bio._kernel import find, update
+
 
 class Rates(NamedTuple):
     """What the kernel needs of the three rules, magnitudes in units of their own population's.
@@ -75,60 +77,51 @@ def learn(  # type: ignore[no-untyped-def]
     steps, channels, n = x_TNC.shape[0], x_TNC.shape[2], len(decay_m_n)
     decay_s, decay_a, adaptation, refractory, delay = c
     fired = np.zeros((steps, n), np.uint8)
-    inflow, total = np.zeros(n), np.zeros(n, np.int64)
+    inflow, bar, total = np.zeros(n), np.zeros(n), np.zeros(n, np.int64)
     v, current, fatigue, wait = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
     x, y, y_i = np.zeros(n), np.zeros(n), np.zeros(n)
-    silence = np.zeros(n, np.uint8)
+    decay_x, rise_n = np.where(positive, r.decay_plus, r.decay_i), 1 - decay_m_n
+    scalars = (decay_s, decay_a, adaptation, float(refractory))
+    silence, found, raised = np.zeros(n, np.uint8), np.zeros(max(channels, n), np.int64), r.rest * r.spike
     for k in order:
         for blank in (v, current, fatigue, wait, x, y, y_i):
             blank[:] = 0.0
         fired[:] = 0
         for t in range(steps):
-            arriving = fired[t - delay] if t >= delay else silence
-            inflow[:] = 0.0
-            for channel in range(channels):
-                count = x_TNC[t, k, channel]
-                if count:
-                    for e in range(inputs.start[channel], inputs.start[channel + 1]):
-                        inflow[inputs.target[e]] += count * inputs.weight[e]
-            for j in range(n):
-                if arriving[j]:
-                    for e in range(start[j], start[j + 1]):
-                        inflow[target[e]] += magnitude[e] * unit_n[j]
+            arriving, fired_n = fired[t - delay] if t >= delay else silence, fired[t]
+            for place in range(find(x_TNC[t, k], found)):
+                channel = found[place]
+                for e in range(inputs.start[channel], inputs.start[channel + 1]):
+                    inflow[inputs.target[e]] += x_TNC[t, k, channel] * inputs.weight[e]
+            arrived = find(arriving, found)
+            for place in range(arrived):
+                j = found[place]
+                for e in range(start[j], start[j + 1]):
+                    inflow[target[e]] += magnitude[e] * unit_n[j]
+            update(0, n, fired_n, v, current, fatigue, wait, inflow, bar, decay_m_n, rise_n, threshold_n, scalars)
             for i in range(n):
-                current[i] = current[i] * decay_s + inflow[i]
-                bar = threshold_n[i] + adaptation * fatigue[i]
-                fatigue[i] *= decay_a
-                x[i] *= r.decay_plus if positive[i] else r.decay_i
+                x[i] *= decay_x[i]
                 y[i] *= r.decay_minus
                 y_i[i] *= r.decay_i
-                if wait[i] > 0:
-                    wait[i] -= 1
-                    v[i] = 0.0
-                else:
-                    v[i] = v[i] * decay_m_n[i] + current[i] * (1 - decay_m_n[i])
-                    if v[i] >= bar:
-                        fired[t, i] = 1
-                        total[i] += 1
-                        v[i] = 0.0
-                        wait[i] = refractory
-                        fatigue[i] += 1
-                rate = r.rest * r.spike if fired[t, i] else r.rest
-                threshold_n[i] = min(max(threshold_n[i] * rate, r.lowest), r.highest)
-            for j in range(n):
-                if arriving[j]:
-                    for e in range(start[j], start[j + 1]):
-                        i = target[e]
-                        if positive[i]:
-                            magnitude[e] = _moved(magnitude[e], True, fired[t, i] == 1, positive[j], x[j], y[i], y_i[i], r)
             for i in range(n):
-                if fired[t, i] and positive[i]:
-                    for place in range(into[i], into[i + 1]):
-                        j, e = origin[place], edge[place]
+                rate = raised if fired_n[i] else r.rest
+                threshold_n[i] = min(max(threshold_n[i] * rate, r.lowest), r.highest)
+            for place in range(arrived):
+                j = found[place]
+                for e in range(start[j], start[j + 1]):
+                    i = target[e]
+                    if positive[i]:
+                        magnitude[e] = _moved(magnitude[e], True, fired_n[i] == 1, positive[j], x[j], y[i], y_i[i], r)
+            for place in range(find(fired_n, found)):
+                i = found[place]
+                total[i] += 1
+                if positive[i]:
+                    for place_in in range(into[i], into[i + 1]):
+                        j, e = origin[place_in], edge[place_in]
                         if not arriving[j]:  # else it has moved above
                             magnitude[e] = _moved(magnitude[e], False, True, positive[j], x[j], y[i], y_i[i], r)
             for i in range(n):
                 x[i] += arriving[i]
-                y[i] += fired[t, i]
-                y_i[i] += fired[t, i]
+                y[i] += fired_n[i]
+                y_i[i] += fired_n[i]
     return total

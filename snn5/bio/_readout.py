@@ -74,14 +74,7 @@ def ridge(x_Np: Tensor, target_NK: Tensor, alpha: float) -> Readout:
     Raises:
         UserError: alpha is not positive, or the lengths differ.
     """
-    x, y = _pair(x_Np, target_NK)
-    if not alpha > 0:
-        raise UserError(f"alpha={alpha}; ridge regression needs a positive penalty")
-    x_mean, y_mean = x.mean(0), y.mean(0)
-    x, y = x - x_mean, y - y_mean
-    factor = torch.linalg.cholesky(_gram(x) + alpha * torch.eye(min(x.shape), dtype=x.dtype))
-    weight = x.T @ torch.cholesky_solve(y, factor) if _dual(x) else torch.cholesky_solve(x.T @ y, factor)
-    return Readout(weight, y_mean - x_mean @ weight, alpha)
+    return _ridge(_centred(x_Np, target_NK), alpha)
 
 
 def gcv(x_Np: Tensor, target_NK: Tensor, alphas: Sequence[float] = ALPHAS) -> list[float]:
@@ -89,23 +82,7 @@ def gcv(x_Np: Tensor, target_NK: Tensor, alphas: Sequence[float] = ALPHAS) -> li
 
     Source: Golub, Heath, Wahba, "Generalized cross-validation as a method for choosing a good ridge parameter", Technometrics 21, 1979.
     """
-    x, y = _pair(x_Np, target_NK)
-    x, y = x - x.mean(0), y - y.mean(0)
-    n = len(x)
-    value_r, vector = torch.linalg.eigh(_gram(x))
-    value_r = value_r.clamp_min(0.0)
-    if _dual(x):
-        power_r = ((vector.T @ y) ** 2).sum(1)
-    else:  # u = X v / sqrt(value) spans the same space
-        power_r = ((vector.T @ (x.T @ y)) ** 2).sum(1) / value_r.clamp_min(1e-300)
-        power_r = torch.where(value_r > 1e-12 * value_r[-1], power_r, 0.0)
-    outside = (y**2).sum() - power_r.sum()
-    errors = []
-    for alpha in alphas:
-        keep_r = alpha / (value_r + alpha)  # 1 - eigenvalues of H; 1 outside the span, 0 for the intercept
-        residual = (keep_r**2 * power_r).sum() + outside
-        errors.append(float(n * residual / (keep_r.sum() + n - len(value_r) - 1) ** 2))
-    return errors
+    return _gcv(_centred(x_Np, target_NK), alphas)
 
 
 def fit(x_Np: Tensor, y_N: Tensor, classes: int, alphas: Sequence[float] = ALPHAS) -> Readout:
@@ -115,23 +92,23 @@ def fit(x_Np: Tensor, y_N: Tensor, classes: int, alphas: Sequence[float] = ALPHA
         x_Np, y_N: the training set; nothing else decides anything.
     """
     scale = standardise(x_Np)
-    x, target = scale(x_Np), one_hot(y_N, classes)
-    errors = gcv(x, target, alphas)
+    problem = _centred(scale(x_Np), one_hot(y_N, classes))
+    errors = _gcv(problem, alphas)
     best = min(range(len(alphas)), key=lambda i: (errors[i], -alphas[i]))
-    return ridge(x, target, alphas[best]).after(scale)
+    return _ridge(problem, alphas[best]).after(scale)
 
 
 def solution_macs(samples: int, features: int, classes: int) -> float:
     """Multiply-accumulates of `fit`, to leading order.
 
-        2 N p m + 4.5 m^3 + m^3 / 6 + 2 N p K,   m = min(N, p)
+        N p m + 4.5 m^3 + m^3 / 6 + 2 N p K,   m = min(N, p)
 
-    two Gram matrices, the eigenvectors of one, a Cholesky factor of the other, and the products with the targets.
+    the Gram matrix, its eigenvectors, the Cholesky factor of it with the penalty, and the products with the targets.
 
     Source: Golub, Van Loan, Matrix Computations, for a symmetric matrix: 9 m^3 operations for all eigenvectors, m^3 / 3 for a factor.
     """
     m = min(samples, features)
-    return 2.0 * samples * features * m + (4.5 + 1 / 6) * m**3 + 2.0 * samples * features * classes
+    return float(samples) * features * m + (4.5 + 1 / 6) * m**3 + 2.0 * samples * features * classes
 
 
 def accuracy(scores_NK: Tensor, y_N: Tensor) -> float:
@@ -139,15 +116,51 @@ def accuracy(scores_NK: Tensor, y_N: Tensor) -> float:
     return float((scores_NK.argmax(1) == y_N).double().mean())
 
 
-def _pair(x_Np: Tensor, target_NK: Tensor) -> tuple[Tensor, Tensor]:
+class _Centred(NamedTuple):
+    """A regression without its means, and the smaller of X X' and X'X."""
+
+    x_Np: Tensor
+    y_NK: Tensor
+    x_mean_p: Tensor
+    y_mean_K: Tensor
+    gram: Tensor
+
+    @property
+    def dual(self) -> bool:
+        return self.x_Np.shape[0] < self.x_Np.shape[1]
+
+
+def _centred(x_Np: Tensor, target_NK: Tensor) -> _Centred:
     if x_Np.ndim != 2 or target_NK.ndim != 2 or len(x_Np) != len(target_NK):
         raise UserError(f"a read-out needs features [N, p] and targets [N, K]; got {list(x_Np.shape)} and {list(target_NK.shape)}")
-    return x_Np.double(), target_NK.double()
+    x, y = x_Np.double(), target_NK.double()
+    x_mean, y_mean = x.mean(0), y.mean(0)
+    x, y = x - x_mean, y - y_mean
+    return _Centred(x, y, x_mean, y_mean, x @ x.T if x.shape[0] < x.shape[1] else x.T @ x)
 
 
-def _dual(x: Tensor) -> bool:
-    return x.shape[0] < x.shape[1]
+def _ridge(problem: _Centred, alpha: float) -> Readout:
+    x, y, x_mean, y_mean, gram = problem
+    if not alpha > 0:
+        raise UserError(f"alpha={alpha}; ridge regression needs a positive penalty")
+    factor = torch.linalg.cholesky(gram + alpha * torch.eye(len(gram), dtype=x.dtype))
+    weight = x.T @ torch.cholesky_solve(y, factor) if problem.dual else torch.cholesky_solve(x.T @ y, factor)
+    return Readout(weight, y_mean - x_mean @ weight, alpha)
 
 
-def _gram(x: Tensor) -> Tensor:
-    return x @ x.T if _dual(x) else x.T @ x
+def _gcv(problem: _Centred, alphas: Sequence[float]) -> list[float]:
+    x, y, _, _, gram = problem
+    value_r, vector = torch.linalg.eigh(gram)
+    value_r = value_r.clamp_min(0.0)
+    if problem.dual:
+        power_r = ((vector.T @ y) ** 2).sum(1)
+    else:  # u = X v / sqrt(value) spans the same space
+        power_r = ((vector.T @ (x.T @ y)) ** 2).sum(1) / value_r.clamp_min(1e-300)
+        power_r = torch.where(value_r > 1e-12 * value_r[-1], power_r, 0.0)
+    outside = (y**2).sum() - power_r.sum()
+    errors = []
+    for alpha in alphas:
+        keep_r = alpha / (value_r + alpha)  # 1 - eigenvalues of H; 1 outside the span, 0 for the intercept
+        residual = (keep_r**2 * power_r).sum() + outside
+        errors.append(float(len(x) * residual / (keep_r.sum() + len(x) - len(value_r) - 1) ** 2))
+    return errors

@@ -1,15 +1,15 @@
 """What all seeds of P8.1 say together, against what is claimed."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from snn5.bio._ablation import ablation_summary
+from snn5.bio._claims import Claim, at_least, at_most, verdicts
 from snn5.bio._tasks import EASY, HARD
 from snn5.record import Run
 from snn5.statistics import summarise
 
 
-def verdict(groups: Mapping[str, Sequence[Run]], again: Run, *, target: float) -> tuple[dict[str, float], list[dict[str, Any]]]:
+def verdict(groups: Mapping[str, Sequence[Run]], again: Run, *, target: float) -> tuple[dict[str, float], list[Claim]]:
     """Means over seeds and the claims.
 
     Args:
@@ -29,18 +29,13 @@ def verdict(groups: Mapping[str, Sequence[Run]], again: Run, *, target: float) -
     counted, backwards = summary["order_easy/test/acc_input_counts"], summary["order_hard/test/acc_reversed"]
     recurrence = summary["order_hard/test/acc"] - summary["order_hard_gain0/test/acc"]
     summary["compare/acc_of_recurrence"] = recurrence
-    claims: list[tuple[str, str, float, int, float]] = [  # name, text, measured, +1 at least / -1 at most, limit
-        ("deterministic", "same seed, other batches: same spikes, states, read-out and predictions", float(same), 1, 1.0),
-        ("accuracy", "accuracy on the recordings", summary["events/test/acc"], 1, target),
-        ("order", "accuracy on the easy order task", summary["order_easy/test/acc"], 1, 0.95),
-        ("counts", "accuracy of input counts on it, at most chance + 5 points", counted, -1, 1 / EASY.classes + 0.05),
-        ("reversal", "accuracy on the hard order task played backwards, at most chance + 5 points", backwards, -1, 1 / HARD.classes + 0.05),
-        ("recurrence", "accuracy that recurrence adds on the hard order task, whole-window counts", recurrence, 1, 0.2),
+    easy, hard = (1 / task.classes + 0.05 for task in (EASY, HARD))
+    claims = [
+        at_least("deterministic", "same seed, other batches: same spikes, states, read-out and predictions", float(same), 1.0),
+        at_least("accuracy", "accuracy on the recordings", summary["events/test/acc"], target),
+        at_least("order", "accuracy on the easy order task", summary["order_easy/test/acc"], 0.95),
+        at_most("counts", "accuracy of input counts on it, at most chance + 5 points", counted, easy),
+        at_most("reversal", "accuracy on the hard order task played backwards, at most chance + 5 points", backwards, hard),
+        at_least("recurrence", "accuracy that recurrence adds on the hard order task, whole-window counts", recurrence, 0.2),
     ]  # fmt: skip
-    rows: list[dict[str, Any]] = [
-        {"name": name, "claim": text, "measured": measured, "limit": limit, "at_least": sign > 0, "met": sign * (measured - limit) >= 0}
-        for name, text, measured, sign, limit in claims
-    ]
-    summary |= {f"verdict/{row['name']}": float(row["met"]) for row in rows}
-    summary["verdict/all"] = float(all(row["met"] for row in rows))
-    return summary, rows
+    return summary | verdicts(claims), claims

@@ -35,12 +35,16 @@ class Problem:
     nearest: str
 
 
+class NotPortable(UserError):
+    """A network that has no form in whole numbers; the message names its layers, why, and what is nearest."""
+
+
 def reason_for(module: nn.Module) -> tuple[str, str] | None:
     """Why a module is known not to be portable, and the nearest choice; None if nothing is known against it."""
     return next((REASONS[cls] for cls in type(module).__mro__ if cls in REASONS), None)
 
 
-def not_portable(model: str, problems: Iterable[Problem]) -> UserError:
+def not_portable(model: str, problems: Iterable[Problem]) -> NotPortable:
     """One error that names every layer, those with the same reason together."""
     groups: dict[tuple[str, str, str], list[str]] = {}
     for p in problems:
@@ -48,4 +52,4 @@ def not_portable(model: str, problems: Iterable[Problem]) -> UserError:
     lines = [
         f"  {kind} ({', '.join(dict.fromkeys(layers))}): {reason}; nearest: {nearest}" for (kind, reason, nearest), layers in groups.items()
     ]
-    return UserError("\n".join([f"{model} cannot be ported to whole numbers as it is:", *lines]))
+    return NotPortable("\n".join([f"{model} cannot be ported to whole numbers as it is:", *lines]))

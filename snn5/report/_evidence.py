@@ -112,6 +112,8 @@ def _spinnaker(r: Results) -> str:
             place = "no place on" if cores is None else f"{whole(cores)} cores of"
             same = f"{decimal(100 * agreement, 1)} % same labels in s16.15"
             said.append(f"{slot}: {whole(wrong)} spikes differ on NEST, {same}, {place} one 48-chip board")
+    if not said:
+        return "P6's network has no form in whole numbers" if r.get("p5_spinnaker@frames") else ""
     n, count = r.samples("p5_spinnaker@frames"), r.number("p5_spinnaker@frames", "p6/n_seeds") or 0
     return f"P6's network on {'; '.join(said)} (n = {n}, {seeds(int(count))})"
 
@@ -202,7 +204,7 @@ def _reproducible(r: Results) -> str:
 
 def _lava(r: Results) -> str:
     equal, count = r.number("p5_lava", "networks_equal"), r.number("p5_lava", "networks")
-    change, shown = r.value("p5_lava", "int/acc_change", "p6-frames/"), r.number("p5_lava", "p6-frames/lava/samples")
+    change, shown = r.value("p5_lava", "int/acc_change", "p6-frames/"), r.number("p5_lava", "dense/lava/samples")
     if equal is None or count is None:
         return ""
     text = f"{equal:.0f} of {count:.0f} networks are spike for spike the same on Lava's simulation ({shown or 0:.0f} samples each)"

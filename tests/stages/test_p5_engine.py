@@ -13,6 +13,8 @@ from snn5.datasets import Split, save_split
 from snn5.errors import UserError
 from snn5.hardware import to_integer
 from snn5.models import create_model
+from snn5.report._results import Results
+from snn5.report.sections import _engine
 from snn5.stages import p5_engine
 from snn5.stages._stage import Stage
 
@@ -77,6 +79,20 @@ def test_a_difference_is_counted(checkout: Path, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(p5_engine.engine, "compile", wrong)
     assert p5_engine.run(stage(checkout, "frames")).summary["p1/engine/differences"] > 0
+
+
+def test_a_network_without_a_form_in_whole_numbers_is_a_result(checkout: Path) -> None:
+    for seed in SEEDS:
+        path = f"data/p6_integrate/frames/checkpoints/seed{seed}.safetensors"
+        found = checkpoint.load(path)
+        card = replace(found.card, model_args={**found.card.model_args, "neuron_args": {"v_reset": None}})
+        checkpoint.save(replace(found, card=card), path)
+    made = p5_engine.run(stage(checkout, "frames"))
+    run = made.runs["p6-seed2"]
+    assert run.metrics == {} and "cannot be ported to whole numbers" in run.details["not_portable"]
+    assert made.summary["p6/n_seeds"] == 0 and made.summary["p1/engine/differences"] == 0
+    titles = [part.title for part in _engine.parts(Results({"p5_engine@frames": made}))]
+    assert titles == ["The event-driven engine: exact, and what whole numbers cost", "Not ported: p6 (p5_engine@frames)"]
 
 
 def test_the_words_are_checked(checkout: Path) -> None:

@@ -12,6 +12,9 @@ from snn5.datasets import Split, save_split
 from snn5.errors import UserError
 from snn5.hardware import IntegerNetwork, Trace, lava
 from snn5.models import create_model
+from snn5.report._parts import Missing
+from snn5.report._results import Results
+from snn5.report.sections import _lava
 from snn5.stages import p5_lava
 from snn5.stages._stage import Stage
 
@@ -69,6 +72,19 @@ def test_one_spike_that_differs_is_counted(stage: Stage, monkeypatch: pytest.Mon
     assert made.summary["networks_equal"] == 0.0
     assert made.summary["dense/lava/differing"] == made.summary["p1-frames/lava/differing"] == 1.0
     assert list(made.runs["dense-seed0"].details["lava"]["first"].values()) == [[0, 0, 0]]
+
+
+def test_a_network_without_such_a_form_is_a_result(stage: Stage) -> None:
+    found = checkpoint.load(P1.format(0))
+    card = replace(found.card, model_args={**found.card.model_args, "neuron_args": {"v_reset": None}})
+    checkpoint.save(replace(found, card=card), P1.format(0))
+    made = p5_lava.run(stage)
+    run = made.runs["p1-frames-seed0"]
+    assert "cannot be ported to whole numbers" in run.details["not_portable"] and "reset" in run.details["not_portable"]
+    assert run.metrics == {} and made.summary["networks"] == made.summary["networks_equal"] == 1.0
+    assert not any(name.startswith("p1-frames/") for name in made.summary)
+    shown = _lava.parts(Results({"p5_lava": made}))
+    assert [part.title for part in shown if isinstance(part, Missing)] == ["Not ported: p1-frames (p5_lava)"]
 
 
 def test_a_missing_network_names_the_command(stage: Stage) -> None:

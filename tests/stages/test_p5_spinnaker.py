@@ -1,6 +1,7 @@
 """p5_spinnaker on a small checkout. The mapping itself is tested in tests/hardware; here its numbers are given."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from snn5.datasets import Split, save_split
 from snn5.errors import UserError
 from snn5.hardware import IntegerNetwork, spinnaker
 from snn5.models import create_model
+from snn5.report._results import Results
+from snn5.report.sections import _spinnaker
 from snn5.stages import p5_spinnaker
 from snn5.stages._stage import Stage
 
@@ -88,6 +91,19 @@ def test_a_network_without_a_place_is_a_result(checkout: Path, monkeypatch: pyte
     run = p5_spinnaker.run(stage(checkout)).runs["p6-seed0"]
     assert run.metrics["board/fits"] == 0 and "board/cores" not in run.metrics
     assert run.details["board"] == "the network is too large: 9 neurons"
+
+
+def test_a_network_without_a_form_in_whole_numbers_is_a_result(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spinnaker, "map_virtual", mapping)
+    path = "data/p6_integrate/frames/checkpoints/seed0.safetensors"
+    found = checkpoint.load(path)
+    card = replace(found.card, model_args={**found.card.model_args, "neuron_args": {"v_reset": None}})
+    checkpoint.save(replace(found, card=card), path)
+    made = p5_spinnaker.run(stage(checkout))
+    assert "cannot be ported to whole numbers" in made.runs["p6-seed0"].details["not_portable"]
+    assert made.summary["p6/n_seeds"] == 0 and made.summary["p1/nest/differences"] == 0
+    titles = [part.title for part in _spinnaker.parts(Results({"p5_spinnaker@frames": made}))]
+    assert titles[-1] == "Not ported: p6 (p5_spinnaker@frames)" and len(titles) == 3
 
 
 def test_p5_spinnaker_needs_a_slot(checkout: Path) -> None:

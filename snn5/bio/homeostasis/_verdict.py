@@ -1,8 +1,8 @@
 """What all seeds of P8.3 say together, against what is claimed."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from snn5.bio._claims import Claim, at_least, at_most, verdicts
 from snn5.bio.homeostasis._measures import bcm_at_loop_gain
 from snn5.config import Homeostasis
 from snn5.record import Run
@@ -25,7 +25,7 @@ def stability_bound(gains: Sequence[float] = LOOP_GAINS) -> list[dict[str, float
 
 def verdict(
     settings: Homeostasis, groups: Mapping[str, Sequence[Run]], bound: Sequence[Mapping[str, float]]
-) -> tuple[dict[str, float], list[dict[str, Any]]]:
+) -> tuple[dict[str, float], list[Claim]]:
     """Means over seeds and the claims, each by its worst seed.
 
     Args:
@@ -44,24 +44,17 @@ def verdict(
     ways = [f"{name}/settled_steps" for name in _CHANGED]
     back, least = float(settings.back_steps), settings.selectivity
     selective = [*all_of("bcm", "x1/selectivity"), *all_of("both", *(f"{name}/selectivity" for name in ("x1", *_CHANGED)))]
-    claims: list[tuple[str, str, float, int, float]] = [  # name, text, measured, +1 at least / -1 at most, limit
-        ("threshold", "steps until the rate is within 10 % for good, adaptive thresholds", max(all_of("threshold", *ways)), -1, back),
-        ("both", "the same with adaptive thresholds and BCM", max(all_of("both", *ways)), -1, back),
-        ("control", "the same where nothing adapts", min(all_of("none", *ways)), 1, back + settings.window),
-        ("moment", "distance of BCM's threshold from the second moment", max(all_of("bcm", "bcm/theta_error")), -1, FOLLOWS),
-        ("selective", "selectivity with BCM", min(selective), 1, least),
-        (
+    claims = [
+        at_most("threshold", "steps until the rate is within 10 % for good, adaptive thresholds", max(all_of("threshold", *ways)), back),
+        at_most("both", "the same with adaptive thresholds and BCM", max(all_of("both", *ways)), back),
+        at_least("control", "the same where nothing adapts", min(all_of("none", *ways)), back + settings.window),
+        at_most("moment", "distance of BCM's threshold from the second moment", max(all_of("bcm", "bcm/theta_error")), FOLLOWS),
+        at_least("selective", "selectivity with BCM", min(selective), least),
+        at_least(
             "bound",
             f"loop gains of {len(bound)} on the predicted side of 1",
             sum(row["as_predicted"] for row in bound),
-            1,
             float(len(bound)),
         ),
     ]
-    rows: list[dict[str, Any]] = [
-        {"name": name, "claim": text, "measured": measured, "limit": limit, "at_least": sign > 0, "met": sign * (measured - limit) >= 0}
-        for name, text, measured, sign, limit in claims
-    ]
-    summary |= {f"verdict/{row['name']}": float(row["met"]) for row in rows}
-    summary["verdict/all"] = float(all(row["met"] for row in rows))
-    return summary, rows
+    return summary | verdicts(claims), claims

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from snn5.bio._claims import at_least, at_most
 from snn5.bio.reproducibility._bits import MANNERS, same_bits
 from snn5.bio.reproducibility._encode import CODES
 from snn5.bio.reproducibility._grades import grade
@@ -89,14 +90,14 @@ class Study:
         alike = float(not any(differs.values()))
         n = len(seeds)
         claims = [
-            _claim(
+            at_least(
                 f"{track}_bits", f"{track}: runs of one seed that differ in no bit, of {len(differs)}", alike * len(differs), len(differs)
             ),
-            _claim(f"{track}_success", f"{track}: seeds that reach {100 * self.target:g} %, of {n}", grades["r1/successes"], n),
-            _claim(f"{track}_proved", f"{track}: success rate proved by that", grades["r1/proved"], PROVEN),
-            _claim(f"{track}_steady", f"{track}: 1 − sd/mean of the accuracy", grades["r2/steadiness"], STEADY),
-            _claim(f"{track}_spread", f"{track}: sd of the accuracy", grades["test/acc_sd"], SPREAD, at_least=False),
-            _claim(f"{track}_agreement", f"{track}: mean agreement of two seeds' predictions", grades["r3/agreement"], AGREE),
+            at_least(f"{track}_success", f"{track}: seeds that reach {100 * self.target:g} %, of {n}", grades["r1/successes"], n),
+            at_least(f"{track}_proved", f"{track}: success rate proved by that", grades["r1/proved"], PROVEN),
+            at_least(f"{track}_steady", f"{track}: 1 − sd/mean of the accuracy", grades["r2/steadiness"], STEADY),
+            at_most(f"{track}_spread", f"{track}: sd of the accuracy", grades["test/acc_sd"], SPREAD),
+            at_least(f"{track}_agreement", f"{track}: mean agreement of two seeds' predictions", grades["r3/agreement"], AGREE),
         ]
         found |= {f"{track}/r0/bits": alike} | {f"verdict/{row['name']}": float(row["met"]) for row in claims}
         return found, claims, {"differs": differs, "sha256": seeds[0].sha256, "sources": dict(_order(found, track))}
@@ -106,8 +107,3 @@ def _order(found: Mapping[str, float], track: str) -> list[tuple[str, float]]:
     """The sources by their share of the variance, the largest first."""
     shares = [(source, found[f"{track}/sources/{source}/share"]) for source in SOURCES if f"{track}/sources/{EVERYTHING}/sd" in found]
     return sorted(shares, key=lambda pair: -pair[1])
-
-
-def _claim(name: str, text: str, measured: float, limit: float, *, at_least: bool = True) -> dict[str, Any]:
-    met = measured >= limit if at_least else measured <= limit
-    return {"name": name, "claim": text, "measured": float(measured), "limit": float(limit), "at_least": at_least, "met": met}

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from snn5.benchmark import FP32, OperationCounter
+from snn5.bio._claims import Claim, at_least, verdicts
 from snn5.bio._observe import digest
 from snn5.bio._tasks import OrderTask, draw
 from snn5.bio._trials import Samples, order_sets
@@ -69,7 +70,7 @@ def rival_trial(settings: Train, splits: Splits, *, seed: int, tick: Callable[..
 
 def rival_verdict(
     groups: Mapping[str, Sequence[Run]], again: Run, *, reference: str, target: float
-) -> tuple[dict[str, float], list[dict[str, Any]]]:
+) -> tuple[dict[str, float], list[Claim]]:
     """Means over seeds, steadiness (1 - sd / mean, from two seeds on) and the claims.
 
     Args:
@@ -83,16 +84,10 @@ def rival_verdict(
     first = groups[reference][0]
     same = first.metrics == again.metrics and first.details["sha256"] == again.details["sha256"]
     claims = [
-        ("deterministic", "same seed: same weights and answers, to the last bit", float(same), 1.0),
-        ("accuracy", "accuracy on the recordings", summary["events/test/acc"], target),
+        at_least("deterministic", "same seed: same weights and answers, to the last bit", float(same), 1.0),
+        at_least("accuracy", "accuracy on the recordings", summary["events/test/acc"], target),
     ]
-    rows: list[dict[str, Any]] = [
-        {"name": name, "claim": text, "measured": measured, "limit": limit, "at_least": True, "met": measured >= limit}
-        for name, text, measured, limit in claims
-    ]
-    summary |= {f"verdict/{row['name']}": float(row["met"]) for row in rows}
-    summary["verdict/all"] = float(all(row["met"] for row in rows))
-    return summary, rows
+    return summary | verdicts(claims), claims
 
 
 def _split(own: Samples, info: dict[str, Any]) -> Split:

@@ -6,6 +6,7 @@ from typing import Any
 from snn5.report._parts import Missing, Part, Table
 from snn5.report._results import Results
 from snn5.report._text import decimal, percent, spread
+from snn5.report.sections._not_ported import not_ported
 
 STAGE, SLOTS, SOURCES = "p5_engine", ("frames", "events"), {"p1": "P1, as trained", "p6": "P6, optimised"}
 LOSS = 0.005  # what issue 6 allows from float to whole numbers
@@ -17,7 +18,7 @@ def parts(results: Results) -> list[Part]:
     there = [slot for slot in SLOTS if results.get(f"{STAGE}@{slot}")]
     if not there:
         return [Missing(title="The event-driven engine", reason=f"{STAGE} has not run"), *_times(results)]
-    return [_parity(results, there), *_times(results)]
+    return [_parity(results, there), *not_ported(results, *(f"{STAGE}@{slot}" for slot in there)), *_times(results)]
 
 
 def _parity(results: Results, slots: list[str]) -> Table:
@@ -25,7 +26,7 @@ def _parity(results: Results, slots: list[str]) -> Table:
     for slot in slots:
         stage = f"{STAGE}@{slot}"
         for source, label in SOURCES.items():
-            own = [run for _, run in results.runs(stage, source=source)]
+            own = [run for _, run in results.runs(stage, source=source) if run.metrics]
             if not own:
                 continue
             wrong, compared = (sum(run.metrics[f"engine/{key}"] for run in own) for key in ("differences", "compared"))

@@ -3,6 +3,7 @@
 from snn5.report._parts import Missing, Part, Table
 from snn5.report._results import Results
 from snn5.report._text import percent, signed, spread, whole
+from snn5.report.sections._not_ported import not_ported
 
 STAGE = "p5_lava"
 TITLES = {
@@ -20,7 +21,7 @@ def parts(results: Results) -> list[Part]:
     title = "On Loihi 2, in Lava's simulation"
     if results.get(STAGE) is None:
         return [Missing(title=title, reason=f"{STAGE} has not run")]
-    return [_parity(results, title), _resources(results)]
+    return [_parity(results, title), _resources(results), *not_ported(results, STAGE)]
 
 
 def _parity(results: Results, title: str) -> Table:

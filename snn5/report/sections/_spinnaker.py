@@ -4,6 +4,7 @@ from snn5.record import Run
 from snn5.report._parts import Missing, Part, Table
 from snn5.report._results import Results
 from snn5.report._text import decimal, whole
+from snn5.report.sections._not_ported import not_ported
 
 STAGE, SLOTS = "p5_spinnaker", ("frames", "events")
 NETWORKS = {"p1": "P1, rounded to 8 bits", "p6": "P6, all techniques"}
@@ -12,15 +13,16 @@ MISMATCH, AGREEMENT = 0.005, 0.99  # of spikes and labels in s16.15, what issue 
 
 def parts(results: Results) -> list[Part]:
     """Parity of every network, and its place on a board."""
+    unported = not_ported(results, *(f"{STAGE}@{slot}" for slot in SLOTS))
     found = [
-        (slot, title, results.named(f"{STAGE}@{slot}", f"{key}-"))
+        (slot, title, runs)
         for slot in SLOTS
         for key, title in NETWORKS.items()
-        if results.named(f"{STAGE}@{slot}", f"{key}-")
+        if (runs := [run for run in results.named(f"{STAGE}@{slot}", f"{key}-") if run.metrics])
     ]
     if not found:
-        return [Missing(title="SpiNNaker without a board", reason=f"{STAGE} has not run")]
-    return [_parity(found), _place(found)]
+        return unported or [Missing(title="SpiNNaker without a board", reason=f"{STAGE} has not run")]
+    return [_parity(found), _place(found), *unported]
 
 
 def _mean(runs: list[Run], name: str) -> float | None:
