@@ -10,18 +10,20 @@ from snn5.datasets import Splits
 from snn5.files import read_json, write_json
 from snn5.parallel import Tick, run_jobs
 from snn5.reproducible import seed_of
+from snn5.stages._suite import figures
 from snn5.training import train_one
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One training: its settings, its data, T, and what its seed is made of."""
+    """One training: its settings, its data, T, what its seed is made of, and whether the suite's figures of its network are wanted, too."""
 
     settings: Train
     splits: Callable[[], Splits]
     time_steps: int
     seed: tuple[object, ...]
     guard: bool = True
+    suite: bool = False
 
 
 def results(experiment: str, jobs: Mapping[str, Job]) -> dict[str, dict[str, Any]]:
@@ -31,13 +33,22 @@ def results(experiment: str, jobs: Mapping[str, Job]) -> dict[str, dict[str, Any
     def kept(name: str) -> dict[str, Any] | None:
         path = folder / f"{name}.json"
         found: dict[str, Any] | None = read_json(path) if path.is_file() else None
-        return found if found is not None and found["settings"] == asdict(jobs[name].settings) else None
+        if (
+            found is None
+            or found["settings"] != asdict(jobs[name].settings)
+            or (jobs[name].suite and "cost/synops" not in found["metrics"])
+        ):
+            return None
+        return found
 
     def work(name: str, tick: Tick) -> None:
         job = jobs[name]
         seed = seed_of(experiment, *job.seed)
         resume = folder / f"{name}.pt"
-        _, run = train_one(job.settings, job.splits(), time_steps=job.time_steps, seed=seed, tick=tick, resume=resume, guard=job.guard)
+        splits = job.splits()
+        made, run = train_one(job.settings, splits, time_steps=job.time_steps, seed=seed, tick=tick, resume=resume, guard=job.guard)
+        if job.suite:
+            run.metrics = figures(made, splits.test, seed, name).metrics | run.metrics
         write_json(
             folder / f"{name}.json",
             {"settings": asdict(job.settings), "params": run.params, "metrics": run.metrics, "rates": run.details["rates"]},

@@ -62,8 +62,8 @@ def infer(
         torch.set_num_threads(threads)
 
 
-def _compare(name: str, ours: Side, net: nn.Module, x: torch.Tensor, some: torch.Tensor, snn: Side, count: int) -> tuple[list[Row], float]:
-    """Rows against each rival, and our median."""
+def _compare(name: str, ours: Side, net: nn.Module, x: torch.Tensor, some: torch.Tensor, snn: Side, count: int) -> list[Row]:
+    """Rows against each rival."""
     sides = {"ours": ours, **dense(net, x), "sj": snn}
     eager = [key for key in sides if key not in ("ours", "sj")]
     if ort_missing() is None:
@@ -74,7 +74,7 @@ def _compare(name: str, ours: Side, net: nn.Module, x: torch.Tensor, some: torch
     if "ort" in times:
         found.append(row(name, "int8 twin in ONNX Runtime", times["ort"], times["ours"], ORT))
     found.append(row(name, "the same network in SpikingJelly", times["sj"], times["ours"], SJ))
-    return found, statistics.median(times["ours"])
+    return found
 
 
 def _checkpoint(name: str, checkpoint: Checkpoint, split: Split, count: int) -> list[Row]:
@@ -91,7 +91,7 @@ def _checkpoint(name: str, checkpoint: Checkpoint, split: Split, count: int) -> 
     label = f"{name}: {100 * right:.1f} % right of {len(answer.step_N)}, {answer.step_N.mean():.2f} of {network.time_steps} steps"
     some = x_TNCHW.mean(0, keepdim=True).transpose(0, 1)
     snn = spiking(with_stock_neurons(model), x_TNCHW[:, :1].contiguous())
-    return _compare(label, _each(ready, samples), twin, some[0], some, snn, count)[0]
+    return _compare(label, _each(ready, samples), twin, some[0], some, snn, count)
 
 
 class _OneStep(nn.Module):
@@ -107,7 +107,7 @@ class _OneStep(nn.Module):
 
 
 def _rates(rates: Sequence[float], count: int, widths: Sequence[int], side: int, tell: Tell) -> list[Row]:
-    rows, points = [], []
+    rows, work, engines = [], {}, {}
     for rate in rates:
         tell(f"{len(widths)} convolutions, {100 * rate:g} % of the neurons fire in a step")
         network, x = six(rate, widths=widths, side=side), images(FEW, side, seed=1)
@@ -115,15 +115,27 @@ def _rates(rates: Sequence[float], count: int, widths: Sequence[int], side: int,
         some = torch.from_numpy(x).float().transpose(0, 1)
         snn = spiking(as_torch(network, spiking=True), some[:1].transpose(0, 1).contiguous())
         name = f"{len(widths)} convolutions, rate {100 * rate:g} %, T = {network.time_steps}"
-        found, ours = _compare(name, _each(ready, samples), as_torch(network, spiking=False), some[0], some, snn, count)
-        rows += found
-        points.append((float(ready(x.astype(np.int32)).synops_N.mean()), ours))
-    (few, low), (many, high) = points[0], points[-1]
-    slope = (high - low) / (many - few)
-    for (a, t), (b, u) in pairwise(points):
-        own = (u - t) / (b - a)
-        name = f"time for a million more synaptic operations, from {a / 1e6:.1f} to {b / 1e6:.1f} million"
-        rows.append(row(name, "the same over all rates", [1e6 * slope], [1e6 * own], 1 / 1.2, most=1.2))
+        rows += _compare(name, _each(ready, samples), as_torch(network, spiking=False), some[0], some, snn, count)
+        engines[name], work[name] = _each(ready, samples), float(ready(x.astype(np.int32)).synops_N.mean()) / 1e6
+    tell("all rates in turn: does the time grow with the work?")
+    return rows + _slopes(work, in_turn(_often(engines), count, time.thread_time))
+
+
+def _slopes(work: Mapping[str, float], times: Mapping[str, list[float]]) -> list[Row]:
+    """Between neighbours: time over work, against the same from the first to the last, turn by turn, as a clock drifts between turns.
+
+    Args:
+        work: million synaptic operations of a sample, by network, rising. times: milliseconds of FEW samples, by network, in turn.
+    """
+
+    def slope(a: str, b: str) -> list[float]:
+        return [(u - t) / FEW / (work[b] - work[a]) for t, u in zip(times[a], times[b], strict=True)]
+
+    first, *_, last = work
+    rows = []
+    for a, b in pairwise(work):
+        name = f"time for a million more synaptic operations, from {work[a]:.1f} to {work[b]:.1f} million"
+        rows.append(row(name, "the same over all rates", slope(first, last), slope(a, b), 1 / 1.2, most=1.2))
     return rows
 
 

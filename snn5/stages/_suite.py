@@ -40,7 +40,11 @@ def suite_run(path: Path, tests: dict[str, Split], seed: int) -> Run:
     source = checkpoint.load(path)
     if source.card.dataset not in tests:
         raise UserError(f"{path} was trained on {source.card.dataset!r}, the pipeline's data are {', '.join(tests)}; run `dvc repro`")
-    test = tests[source.card.dataset]
+    return figures(source, tests[source.card.dataset], seed, row_of(path))
+
+
+def figures(source: Checkpoint, test: Split, seed: int, network: str) -> Run:
+    """The suite's figures of one network, called `network`, on a test set."""
     m = measure(source, test, seed=seed, protocol="val_selected", batch_size=BATCH)
     metrics = m.metrics() | {f"cost/energy_{kind}_pj": m.energy_pj[kind] for kind in ("int", "memory")}
     metrics["model/params"] = float(sum(p.numel() for p in source.build().parameters()))
@@ -53,7 +57,7 @@ def suite_run(path: Path, tests: dict[str, Split], seed: int) -> Run:
         "cost/layer_spike_rate": list(enumerate(m.spike_rate.values())),
         "cost/layer_synops": [(i, layer.macs + layer.acs) for i, layer in enumerate(m.layers.values())],
     }
-    params = {"seed": seed, "network": row_of(path), "n_test": m.n, "T": m.time_steps}
+    params = {"seed": seed, "network": network, "n_test": m.n, "T": m.time_steps}
     return Run(params=params, metrics=metrics, curves={k: v for k, v in curves.items() if v}, details=_details(m))
 
 

@@ -7,6 +7,7 @@ from spikingjelly.activation_based import functional
 from typer.testing import CliRunner
 
 from snn5 import bench
+from snn5.bench._infer import _slopes
 from snn5.bench._infer_network import as_torch, images, six
 from snn5.bench._infer_rivals import folded, ort_missing, with_stock_neurons
 from snn5.bench._measure import row
@@ -94,3 +95,13 @@ def test_images_are_whole_numbers() -> None:
 @pytest.mark.parametrize(("ours", "reached"), [(1.0, True), (1.19, True), (1.21, False), (0.84, True), (0.82, False)])
 def test_figures_that_should_be_alike_may_differ_by_a_fifth_either_way(ours: float, reached: bool) -> None:
     assert row("slope", "all", [1.0], [ours], 1 / 1.2, most=1.2).reached is reached
+
+
+def test_slopes_are_taken_turn_by_turn() -> None:
+    """Eight answers a turn; the second turn runs at half the clock rate, which must not look like another slope."""
+    work = {"a": 1.0, "b": 2.0, "c": 4.0}
+    times = {"a": [8.0, 16.0], "b": [16.0, 32.0], "c": [56.0, 112.0]}
+    near, far = _slopes(work, times)
+    assert near.theirs == 3.0 and near.ours == 1.5  # (56 - 8) / 8 / 3 = 2 and 4; (16 - 8) / 8 / 1 = 1 and 2
+    assert near.ratio == near.low == near.high == 2.0 and not near.reached
+    assert far.ratio == far.low == far.high == pytest.approx(0.8) and not far.reached  # (56 - 16) / 8 / 2 = 2.5

@@ -6,7 +6,7 @@ from typing import Any
 from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results, Value
 from snn5.report._style import ACCENT, GREY, INK, canvas
-from snn5.report._text import decimal, percent, signed, spread, whole
+from snn5.report._text import THIN, decimal, percent, signed, spread, whole
 
 STAGE, TITLE = "p7_suite", "The suite: every network by the same measures"
 LABELS = {
@@ -50,6 +50,7 @@ RECORDED = {  # of the experiment on N-MNIST, in the suite's order
     **{key: column for key, column in COLUMNS.items() if key not in ("test/acc", "model/params_nnz", "cost/steps_mean")},
     "model/params": ("parameters", lambda v: whole(v.mean)),
 }
+EVERY_FOLD = ("test/acc_last", "cost/spike_rate", "model/params")
 
 
 def parts(results: Results) -> list[Part]:
@@ -169,9 +170,19 @@ def _nmnist(results: Results) -> list[Part]:
     missing = [head.partition(",")[0] for key, (head, _) in RECORDED.items() if key not in there]
     rows = []
     for name, entry in sorted(families.items()):
-        values = [Value(mean=entry[key], sd=entry.get(f"{key}_sd", 0.0), seeds=len(entry["folds"])) for key in there]
-        cells = [write(v) for v, (_, write) in zip(values, there.values(), strict=True)]
+        count = entry.get("suite_folds", len(entry["folds"]))  # those with operations and energy, which may be one
+        values = [
+            Value(mean=entry[key], sd=entry.get(f"{key}_sd", 0.0), seeds=len(entry["folds"]) if key in EVERY_FOLD else count)
+            for key in there
+        ]
+        cells = [
+            write(v) if v.seeds > 1 else write(v).partition(f"{THIN}±")[0] for v, (_, write) in zip(values, there.values(), strict=True)
+        ]
         rows.append([name, entry["settings"]["model"], str(found["data"]["time_steps"]), *cells, str(entry["n"]), str(len(entry["folds"]))])
-    note = f"Mean and standard deviation over folds. Not recorded there: {', '.join(missing)}." if missing else ""
+    note = "Mean and standard deviation over folds, accuracy of the last epoch."
+    if few := {entry["suite_folds"] for entry in families.values() if "suite_folds" in entry}:
+        note += f" Operations, energy, bytes and time reversed: of the network at validation's epoch, {max(few)} of the folds."
+    if missing:
+        note += f" Not recorded there: {', '.join(missing)}."
     columns = ("family", "network", "T", *(head for head, _ in there.values()), "n", "folds")
     return [Table(title="The suite on N-MNIST, recorded", columns=columns, rows=rows, left=2, note=note)]
