@@ -4,7 +4,8 @@
     SNN5_DATA_ROOT=... torchrun --nproc-per-node 2 -m experiments.cifar10 --profile cifar10_fast
 
 The second shares each batch between two processes, one core each, which is faster where other programs want the cores, too. Profiles (in
-params.yaml, `p1_fast`): cifar10_fast (half an hour on two free cores), cifar10_hour, cifar10 (6 hours), cifar10_gpu (larger, for one GPU).
+params.yaml, `p1_fast`): cifar10_fast (half an hour on two free cores), cifar10_hour, cifar10_guided (90 minutes: its ReLU twin first, from
+whose weights it starts and to whose answers it listens), cifar10 (6 hours), cifar10_gpu (larger, for one GPU).
 Protocol: 5 % of the training images are validation, which alone chooses the epoch and T; the test images are read once, after the last
 step. Reported are the chosen epoch and the last, at each T, plain; with test-time flip (the mean over an image and its mirror image) apart.
 Interrupt it at will: the same command goes on from the last whole epoch and ends as if nothing had happened, to the last bit (same
@@ -13,12 +14,14 @@ machine, processes and threads). Out: experiments/results/cifar10.json and .cach
 
 import argparse
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from experiments._clock import Clock
+from experiments._guide import guided
 from experiments._start import start
 from experiments._static import Tested, network, test_of, write
 from snn5 import config
@@ -44,17 +47,23 @@ def main(chosen: Config, seed: int, result: Path = RESULT, kept: Path = KEPT) ->
     model.to(device)
     train, val = (samples(split, device) for split in (splits.train, splits.val))
     with distributed() as group:
+        before, total = settings.guide.epochs, settings.guide.epochs + settings.train.epochs
 
         def note(epoch: int, evaluation: Evaluation) -> None:
-            entry = clock.note(epoch, T=settings.pace.steps_of(epoch), val=evaluation.accuracy)
-            left = (settings.train.epochs - 1 - epoch) * entry["wall_min"] / (epoch + 1)
+            who, T = ("twin", 1) if epoch < before else ("network", settings.pace.steps_of(epoch - before))
+            entry = clock.note(epoch, who=who, T=T, val=evaluation.accuracy)
+            left = (total - 1 - epoch) * entry["wall_min"] / (epoch + 1)
             if group.rank == 0:
                 text = f"val {100 * evaluation.accuracy:.2f} %, {entry['wall_min']:.1f} min, processors {entry['cpu_min']:.1f} min"
-                tell(f"epoch {epoch + 1}/{settings.train.epochs} T={entry['T']}: {text}, about {left:.0f} min left")
+                tell(f"epoch {epoch + 1}/{total}, {who}, T={T}: {text}, about {left:.0f} min left")
 
         plan = PacePlan(settings.pace)
-        how: dict[str, Any] = {"resume": folder / "training.pt", "every_s": float("inf"), "keep_finished": True}
-        trained = fit(model, train, val, settings.train, generator=generator, report=note, plan=plan, **how)
+        how: dict[str, Any] = {"resume": folder / "training.pt", "every_s": float("inf"), "keep_finished": True, "plan": plan}
+        own = torch.Generator().manual_seed(seed_of(NAME, seed, "twin"))
+        guide = guided(model, train, val, settings, generator=own, report=note, resume=folder / "twin.pt")
+        with guide if before else nullcontext() as pull:
+            how |= {"report": lambda epoch, found: note(before + epoch, found), "extra_loss": pull}
+            trained = fit(model, train, val, settings.train, generator=generator, **how)
         if group.rank == 0:
             machine = {"processes": group.size, "threads": torch.get_num_threads(), "device": device.type}
             tested = Tested(settings=settings, model=model, fit=trained, splits=splits, seed=seed, device=device)

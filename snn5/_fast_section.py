@@ -51,11 +51,22 @@ class Pace:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Guide:
+    """The network's own ReLU twin, trained first: the network starts from its weights and is pulled towards its answers (distillation)."""
+
+    epochs: int = setting(0, low=0, high=100000)  # of the twin; 0: no guide
+    lr: float = setting(0.3, low=0.0, high=10.0)  # of the twin
+    weight: float = setting(1.0, low=0.001, high=1000.0)  # of the distillation's loss beside the labels' own
+    temperature: float = setting(2.0, low=0.1, high=100.0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Fast:
     """P1: a network for static images in as few minutes as it takes (python -m experiments.cifar10)."""
 
     train: Train
     pace: Pace
+    guide: Guide = field(default_factory=Guide)
 
     def __post_init__(self) -> None:
         if self.train.epochs != self.pace.epochs:

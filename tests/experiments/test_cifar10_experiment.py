@@ -9,12 +9,15 @@ import pytest
 import torch
 
 from experiments import _static, cifar10
+from experiments._guide import guided
 from snn5 import config
+from snn5._fast_section import Guide
 from snn5.checkpoint import load
 from snn5.config import Config
 from snn5.datasets import Split, Splits
 from snn5.files import read_json
-from snn5.training import Samples
+from snn5.models import ann_twin, initialise
+from snn5.training import Samples, samples
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,6 +72,38 @@ def test_from_images_to_record(chosen: Config, tmp_path: Path, capsys: pytest.Ca
     assert kept.card.time_steps == entry["T"] == kept.card.model_args["time_steps"]
     cifar10.main(chosen, 0, tmp_path / "again.json", tmp_path / "kept")  # the state is kept: only the test is done anew
     assert entry_of(tmp_path / "again.json") == entry and "epoch" not in capsys.readouterr().out
+
+
+def test_a_guide_comes_first_and_is_part_of_the_time(chosen: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    guide = replace(chosen.p1_fast.guide, epochs=2, lr=0.2)
+    asked = replace(chosen, p1_fast=replace(chosen.p1_fast, guide=guide))
+    cifar10.main(asked, 0, tmp_path / "result.json", tmp_path / "kept")
+    entry = entry_of(tmp_path / "result.json")
+    seen = [(point["epoch"], point["who"], point["T"]) for point in entry["curve"]]
+    assert seen == [(0, "twin", 1), (1, "twin", 1), (2, "network", 1), (3, "network", 1), (4, "network", 2)]
+    assert entry["cpu_min"] == entry["curve"][-1]["cpu_min"] > entry["curve"][1]["cpu_min"] > 0
+    assert "epoch 5/5, network, T=2" in capsys.readouterr().out
+    (tmp_path / "kept/cifar10_fast-seed0/training.pt").unlink()  # the twin is kept, the network's training begins anew: the same bits
+    cifar10.main(asked, 0, tmp_path / "again.json", tmp_path / "kept")
+    assert {k: entry_of(tmp_path / "again.json")[k] for k in ("test", "val")} == {k: entry[k] for k in ("test", "val")}
+
+
+def test_the_network_starts_as_its_twin_and_is_pulled_towards_it(chosen: Config, tmp_path: Path) -> None:
+    model = _static.network(chosen.p1_fast.train, SPLITS.train, 1)
+    initialise(model, torch.Generator().manual_seed(1))
+    train, val = samples(SPLITS.train), samples(SPLITS.val)
+    asked, heard = replace(chosen.p1_fast, guide=Guide(epochs=2, lr=0.2, weight=3.0, temperature=1.0)), []
+    rules: dict[str, Any] = {"generator": torch.Generator().manual_seed(0), "resume": tmp_path / "twin.pt"}
+    with guided(model, train, val, asked, report=lambda epoch, _: heard.append(epoch), **rules) as pull:
+        twin = ann_twin(model)
+        twin.load_state_dict({name: value for name, value in model.state_dict().items() if name in twin.state_dict()})
+        x_TNCHW = train.batch(torch.arange(8))[0]
+        answer_NK = model.eval()(x_TNCHW).mean(0)
+        with torch.no_grad():
+            target_NK = twin.eval()(x_TNCHW).mean(0).softmax(-1)
+        wanted = 3 * (target_NK * (target_NK.log() - answer_NK.log_softmax(-1))).sum(-1).mean()
+        torch.testing.assert_close(pull(0), wanted, rtol=1e-4, atol=1e-6)
+    assert heard == [0, 1]
 
 
 def test_the_test_images_move_nothing(chosen: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

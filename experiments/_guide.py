@@ -1,0 +1,51 @@
+"""A guide for a spiking network: its own ReLU twin, trained first on the same images, by the same plan."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from snn5.compression import Teacher
+from snn5.config import Fast
+from snn5.models import SpikingModel, ann_twin, initialise
+from snn5.training import Evaluation, PacePlan, Samples, computing, fit
+
+
+@contextmanager
+def guided(
+    model: SpikingModel,
+    train: Samples,
+    val: Samples,
+    settings: Fast,
+    *,
+    generator: torch.Generator,
+    report: Callable[[int, Evaluation], None],
+    resume: Path,
+) -> Iterator[Callable[[int], Tensor]]:
+    """Train the twin (or take the one in `resume`) and give `model` its weights; inside, the loss that pulls `model` towards it.
+
+        L = guide.weight L_kd   (see snn5/compression/_distil.py), added to the loss of the labels
+
+    Args:
+        model: on its device; its neurons' parameters, which a twin does not have, stay. generator: of the twin's weights, order, shifts.
+        report: called after each of the twin's epochs.
+    """
+    guide, device = settings.guide, train.y_N.device
+    twin = ann_twin(model)
+    initialise(twin, generator)
+    twin.to(device)
+    recipe = replace(settings.train, epochs=guide.epochs, lr=guide.lr)
+    plan = PacePlan(replace(settings.pace, step_plan=[[guide.epochs, 1]]))
+    fit(twin, train, val, recipe, generator=generator, report=report, plan=plan, resume=resume, every_s=float("inf"), keep_finished=True)
+    model.load_state_dict({**model.state_dict(), **twin.state_dict()})
+    teacher = Teacher(model=twin, weight=guide.weight, temperature=guide.temperature)
+    with teacher.on(model).watching() as heard:
+
+        def pull(_step: int) -> Tensor:
+            with computing(settings.train.precision, device):
+                return guide.weight * heard.value()
+
+        yield pull
