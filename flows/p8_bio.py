@@ -27,7 +27,7 @@ def p8_bio(upstream: Upstream = "check", force: bool = False) -> dict[str, str]:
     Expected (default profile): digits events 97.7 ± 0.7 %, order task 96.5 ± 0.8 % (67.6 without recurrence), 5 seeds. A doubled input
     changes the rate to 1.00 of what it was (2.41 where nothing learns); rates are back within 2000 steps after x4 and x1/4; the same bits
     again, and 6 of 6 seeds at the declared accuracies of 90 % (liquid) and 95 % (gradients).
-    Wall time: 5 minutes on two CPU cores.
+    Wall time: 4 minutes on two CPU cores.
     Command: `snn5 run p8`
     """
     return run_phase("p8", upstream, force, _TARGETS)

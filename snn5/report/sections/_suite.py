@@ -166,18 +166,15 @@ def _nmnist(results: Results) -> list[Part]:
     if not found:
         return []
     families: Mapping[str, Mapping[str, Any]] = found["families"]
-    there = {key: column for key, column in RECORDED.items() if all(key in entry for entry in families.values())}
+    there = {key: column for key, column in RECORDED.items() if any(key in entry for entry in families.values())}
     missing = [head.partition(",")[0] for key, (head, _) in RECORDED.items() if key not in there]
     rows = []
     for name, entry in sorted(families.items()):
         count = entry.get("suite_folds", len(entry["folds"]))  # those with operations and energy, which may be one
-        values = [
-            Value(mean=entry[key], sd=entry.get(f"{key}_sd", 0.0), seeds=len(entry["folds"]) if key in EVERY_FOLD else count)
-            for key in there
-        ]
-        cells = [
-            write(v) if v.seeds > 1 else write(v).partition(f"{THIN}±")[0] for v, (_, write) in zip(values, there.values(), strict=True)
-        ]
+        cells = []
+        for key, (_, write) in there.items():
+            text = write(Value(mean=entry[key], sd=entry.get(f"{key}_sd", 0.0), seeds=1)) if key in entry else "–"
+            cells.append(text if key in EVERY_FOLD or count > 1 else text.partition(f"{THIN}±")[0])
         rows.append([name, entry["settings"]["model"], str(found["data"]["time_steps"]), *cells, str(entry["n"]), str(len(entry["folds"]))])
     note = "Mean and standard deviation over folds, accuracy of the last epoch."
     if few := {entry["suite_folds"] for entry in families.values() if "suite_folds" in entry}:
