@@ -14,6 +14,17 @@ from snn5.models import SpikingModel, ann_twin, initialise
 from snn5.training import Evaluation, PacePlan, Samples, computing, fit
 
 
+class GuidedPlan(PacePlan):
+    """The plan of a network with a guide: another guide is another training, which must not go on from the first one's state."""
+
+    def __init__(self, settings: Fast) -> None:
+        super().__init__(settings.pace)
+        self.guide = settings.guide
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()} {self.guide!r}"
+
+
 @contextmanager
 def guided(
     model: SpikingModel,

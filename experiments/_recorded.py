@@ -45,14 +45,16 @@ def results(experiment: str, jobs: Mapping[str, Job]) -> dict[str, dict[str, Any
         job = jobs[name]
         seed = seed_of(experiment, *job.seed)
         resume = folder / f"{name}.pt"
+        kept_until_written: dict[str, Any] = {"resume": resume, "keep_finished": True}
         splits = job.splits()
-        made, run = train_one(job.settings, splits, time_steps=job.time_steps, seed=seed, tick=tick, resume=resume, guard=job.guard)
+        made, run = train_one(job.settings, splits, time_steps=job.time_steps, seed=seed, tick=tick, guard=job.guard, **kept_until_written)
         if job.suite:
             run.metrics = figures(made, splits.test, seed, name).metrics | run.metrics
         write_json(
             folder / f"{name}.json",
             {"settings": asdict(job.settings), "params": run.params, "metrics": run.metrics, "rates": run.details["rates"]},
         )
+        resume.unlink(missing_ok=True)
 
     missing = [name for name in jobs if kept(name) is None]
     if missing:

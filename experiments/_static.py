@@ -95,7 +95,10 @@ def checkpoint_of(run: Tested, time_steps: int) -> Checkpoint:
         neuron=run.settings.train.neuron,
         preprocessing={"scale": info.get("scale", 1)},
     )
-    return of(model.cpu(), card).after(Transform(name="train", args={"seed": run.seed, "epoch": run.fit.best_epoch, "loss": "rate"}))
+    args: dict[str, Any] = {"seed": run.seed, "epoch": run.fit.best_epoch, "loss": "rate"}
+    if run.settings.guide.epochs:
+        args["guide"] = asdict(run.settings.guide)  # no figure of direct training
+    return of(model.cpu(), card).after(Transform(name="train", args=args))
 
 
 def operations_of(snn: Measurement, twin: Measurement) -> dict[str, Any]:

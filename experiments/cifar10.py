@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from experiments._clock import Clock
-from experiments._guide import guided
+from experiments._guide import GuidedPlan, guided
 from experiments._start import start
 from experiments._static import Tested, network, test_of, write
 from snn5 import config
@@ -57,7 +57,9 @@ def main(chosen: Config, seed: int, result: Path = RESULT, kept: Path = KEPT) ->
                 text = f"val {100 * evaluation.accuracy:.2f} %, {entry['wall_min']:.1f} min, processors {entry['cpu_min']:.1f} min"
                 tell(f"epoch {epoch + 1}/{total}, {who}, T={T}: {text}, about {left:.0f} min left")
 
-        plan = PacePlan(settings.pace)
+        plan = GuidedPlan(settings) if before else PacePlan(settings.pace)
+        if before and not (folder / "twin.pt").is_file():
+            (folder / "training.pt").unlink(missing_ok=True)  # it would answer at once, and the minutes would be the twin's alone
         how: dict[str, Any] = {"resume": folder / "training.pt", "every_s": float("inf"), "keep_finished": True, "plan": plan}
         own = torch.Generator().manual_seed(seed_of(NAME, seed, "twin"))
         guide = guided(model, train, val, settings, generator=own, report=note, resume=folder / "twin.pt")

@@ -73,7 +73,7 @@ def families() -> dict[str, Train]:
 
 
 def main(names: list[str]) -> None:
-    """Train the families asked for (default: all) that the table does not have with these settings, and put them there.
+    """Train the families asked for (default: all) that the table does not have with these settings and the suite's figures; put them there.
 
     Raises:
         UserError: a family that experiments/nmnist_folds.yaml does not name.

@@ -18,7 +18,7 @@ from snn5.bench._measure import Row, Side, in_turn, row
 from snn5.bench._network import WIDTHS
 from snn5.checkpoint import Checkpoint
 from snn5.datasets import Split
-from snn5.hardware import to_integer
+from snn5.hardware import NotPortable, to_integer
 from snn5.inference import engine
 from snn5.models import SpikingModel, ann_twin
 
@@ -56,7 +56,10 @@ def infer(
         for checkpoint, split in models:
             name = f"{checkpoint.card.model} on {split.info.get('dataset', checkpoint.card.dataset)}"
             tell(name)
-            rows += _checkpoint(name, checkpoint, split, count)
+            try:
+                rows += _checkpoint(name, checkpoint, split, count)
+            except NotPortable as error:
+                tell(str(error))
         return rows + _rates(RATES[:: len(RATES) - 1] if quick else RATES, count, widths, side, tell)
     finally:
         torch.set_num_threads(threads)

@@ -45,7 +45,9 @@ def separation(x_Np: Tensor, y_N: Tensor) -> float:
     Raises:
         UserError: fewer than two classes, no class with two samples, or all samples equal.
     """
-    distance = torch.cdist(x_Np.double(), x_Np.double(), compute_mode="use_mm_for_euclid_dist")  # exact for counts
+    x_Np = x_Np.double()
+    counts = torch.equal(x_Np, x_Np.round())  # for which the fast way is exact
+    distance = torch.cdist(x_Np, x_Np, compute_mode="use_mm_for_euclid_dist" if counts else "donot_use_mm_for_euclid_dist")
     same = y_N[:, None] == y_N[None, :]
     within = same & ~torch.eye(len(y_N), dtype=torch.bool)
     if bool(same.all()) or not bool(within.any()):

@@ -50,10 +50,10 @@ def run(  # type: ignore[no-untyped-def]
         x_TNC: uint8 input counts. past_DNn: uint8 spikes still on their way, oldest first.
         v_Nn, current_Nn, fatigue_Nn, wait_Nn: float32 state, changed in place.
         inputs, synapses: `Columns` of the input and of the recurrent weights.
-        decay_m_n ... refractory: as in `_dynamics.Constants`, float32.
+        decay_m_n ... refractory: as in `_dynamics.Constants`, float32; thresholds > 0, so that a neuron at rest stays there.
 
     Returns:
-        uint8 spikes [T, N, n]; and how many synapses were served (of inputs, of neurons), and how many neurons were updated, over all.
+        uint8 spikes [T, N, n]; and how many synapses were served (of inputs, of neurons), and how many neurons were awake, over all.
     """
     steps, samples, channels = x_TNC.shape
     delay, n = len(past_DNn), len(decay_m_n)
@@ -129,7 +129,7 @@ def update(  # type: ignore[no-untyped-def]
 ) -> None:
     """One step of the neurons `begin` to `end`: short loops over few arrays, which the compiler turns into vector instructions.
 
-    A waiting neuron has v = 0, below any threshold, so that only `v >= bar` decides who fires.
+    A waiting neuron has v = 0, below its threshold (> 0), so that only `v >= bar` decides who fires.
 
     Args:
         fired_n: uint8, set. v, current, fatigue, wait, inflow: changed in place; inflow is zero afterwards. bar: scratch.

@@ -157,6 +157,8 @@ class Liquid(MemoryModule):
 
     def _events(self, x_TNC: Tensor, state: State | None) -> tuple[Tensor, State, EventWork]:
         c, counts_TNC = self.constants(), self.counts(x_TNC)
+        if not bool((self.threshold > 0).all()):
+            raise UserError(f"the liquid's lowest threshold is {float(self.threshold.min())}; need more than 0, the resting potential")
         before = state or self.silent(counts_TNC.shape[1])
         v, current, fatigue, wait = (tensor.clone(memory_format=torch.contiguous_format) for tensor in before[:4])
         scalars = (np.float32(value) for value in (c.decay_s, c.decay_a, c.adaptation, c.refractory))

@@ -100,7 +100,7 @@ def _costs(x_TNC: Tensor, counts_Nn: Tensor, pool: Pool, settings: Settings) -> 
     }
 
 
-def _fields(pool: Pool, share_nK: Tensor, each: int = 3) -> list[Claim]:
+def _fields(pool: Pool, share_nK: Tensor, each: int = 3) -> list[dict[str, Any]]:
     """The weights of the `each` surest neurons of every class, rounded for drawing."""
     found = []
     for label in range(share_nK.shape[1]):

@@ -74,6 +74,8 @@ def ridge(x_Np: Tensor, target_NK: Tensor, alpha: float) -> Readout:
     Raises:
         UserError: alpha is not positive, or the lengths differ.
     """
+    if not alpha > 0:
+        raise UserError(f"alpha={alpha}; ridge regression needs a positive penalty")
     return _ridge(_centred(x_Np, target_NK), alpha)
 
 
@@ -141,8 +143,6 @@ def _centred(x_Np: Tensor, target_NK: Tensor) -> _Centred:
 
 def _ridge(problem: _Centred, alpha: float) -> Readout:
     x, y, x_mean, y_mean, gram = problem
-    if not alpha > 0:
-        raise UserError(f"alpha={alpha}; ridge regression needs a positive penalty")
     factor = torch.linalg.cholesky(gram + alpha * torch.eye(len(gram), dtype=x.dtype))
     weight = x.T @ torch.cholesky_solve(y, factor) if problem.dual else torch.cholesky_solve(x.T @ y, factor)
     return Readout(weight, y_mean - x_mean @ weight, alpha)

@@ -107,15 +107,17 @@ def _spinnaker(r: Results) -> str:
     said = []
     for slot in ("frames", "events"):
         stage = f"p5_spinnaker@{slot}"
-        wrong, agreement, cores = (r.number(stage, f"p6/{key}") for key in ("nest/differences", "s1615/agreement", "board/cores"))
+        wrong, agreement, cores, count = (
+            r.number(stage, f"p6/{key}") for key in ("nest/differences", "s1615/agreement", "board/cores", "n_seeds")
+        )
         if wrong is not None and agreement is not None:
             place = "no place on" if cores is None else f"{whole(cores)} cores of"
             same = f"{decimal(100 * agreement, 1)} % same labels in s16.15"
-            said.append(f"{slot}: {whole(wrong)} spikes differ on NEST, {same}, {place} one 48-chip board")
-    if not said:
-        return "P6's network has no form in whole numbers" if r.get("p5_spinnaker@frames") else ""
-    n, count = r.samples("p5_spinnaker@frames"), r.number("p5_spinnaker@frames", "p6/n_seeds") or 0
-    return f"P6's network on {'; '.join(said)} (n = {n}, {seeds(int(count))})"
+            size = f"n = {r.samples(stage)}, {seeds(int(count or 0))}"
+            said.append(f"{slot}: {whole(wrong)} spikes differ on NEST, {same}, {place} one 48-chip board ({size})")
+        elif r.get(stage):
+            said.append(f"{slot}: no form in whole numbers")
+    return f"P6's network on {'; '.join(said)}" if said else ""
 
 
 def _integration(r: Results) -> str:
@@ -208,6 +210,8 @@ def _lava(r: Results) -> str:
     if equal is None or count is None:
         return ""
     text = f"{equal:.0f} of {count:.0f} networks are spike for spike the same on Lava's simulation ({shown or 0:.0f} samples each)"
+    if unported := r.number("p5_lava", "networks_unported"):
+        text += f"; {unported:.0f} more have no form in whole numbers"
     loss = "" if change is None else f"; P6's network in whole numbers {signed(100 * change.mean)} points ({seeds(change.seeds)})"
     return text + loss
 

@@ -128,7 +128,7 @@ TASKS = (
         title="SpiNNaker with sPyNNaker",
         title_ja="HW協調設計 (SpiNNaker)",
         stage="p5_spinnaker@frames",
-        metric="p6/nest/agreement",
+        metric="p1/nest/agreement",
         lacks="no board was at hand: with `p5_spinnaker.machine_name` set, the stage runs there, too",
     ),
     Task(

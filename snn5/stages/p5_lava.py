@@ -60,7 +60,11 @@ def run(stage: Stage) -> Record:
     for seed in seeds:
         checkpoint.save(done[MADE, seed][0], stage.out / "checkpoints" / f"{MADE}-seed{seed}.safetensors")
     proved = [summary[f"{name}/lava/differing"] == 0.0 for name in portable]
-    summary |= {"networks": float(len(proved)), "networks_equal": float(sum(proved))}
+    summary |= {
+        "networks": float(len(proved)),
+        "networks_equal": float(sum(proved)),
+        "networks_unported": float(len(NETWORKS) - len(proved)),
+    }
     return Record(summary=summary, runs=runs)
 
 

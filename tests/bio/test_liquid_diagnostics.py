@@ -59,6 +59,9 @@ def test_separation_by_hand() -> None:
         separation(x, torch.zeros(4))
     with pytest.raises(UserError, match="the liquid is silent"):
         separation(torch.ones(4, 2), y)
+    with pytest.raises(UserError, match="the liquid is silent"):
+        separation(torch.full((4, 300), 0.1), y)  # traces, not counts
+    assert separation(torch.tensor([[0.1], [0.1], [0.3]]), torch.tensor([0, 0, 1])) == math.inf
 
 
 def test_effective_rank_by_hand() -> None:

@@ -88,6 +88,19 @@ def test_a_guide_comes_first_and_is_part_of_the_time(chosen: Config, tmp_path: P
     assert {k: entry_of(tmp_path / "again.json")[k] for k in ("test", "val")} == {k: entry[k] for k in ("test", "val")}
 
 
+def test_another_guide_is_another_training(chosen: Config, tmp_path: Path) -> None:
+    found = []
+    for weight in (1.0, 50.0):
+        asked = replace(chosen, p1_fast=replace(chosen.p1_fast, guide=replace(chosen.p1_fast.guide, epochs=1, weight=weight)))
+        cifar10.main(asked, 0, tmp_path / "result.json", tmp_path / "kept")
+        found.append(load(tmp_path / "kept/cifar10_fast-seed0/chosen.safetensors"))
+    assert not torch.equal(found[0].state["head.weight"], found[1].state["head.weight"])
+    assert found[1].card.transforms[-1].args["guide"]["weight"] == 50.0  # it says so
+    (tmp_path / "kept/cifar10_fast-seed0/twin.pt").unlink()  # all minutes are counted anew
+    cifar10.main(asked, 0, tmp_path / "result.json", tmp_path / "kept")
+    assert [point["epoch"] for point in entry_of(tmp_path / "result.json")["curve"]] == [0, 1, 2, 3]
+
+
 def test_the_network_starts_as_its_twin_and_is_pulled_towards_it(chosen: Config, tmp_path: Path) -> None:
     model = _static.network(chosen.p1_fast.train, SPLITS.train, 1)
     initialise(model, torch.Generator().manual_seed(1))

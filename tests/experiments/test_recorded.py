@@ -51,6 +51,25 @@ def test_other_settings_are(trained: Path) -> None:
     assert len(trained.read_text().splitlines()) == 4
 
 
+def test_the_suites_figures_are_made_where_they_are_wanted(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training that is kept without them is done anew; its own figures go first."""
+
+    class Test:
+        test = "test"
+
+    def figures(source: Any, test: str, seed: int, name: str) -> Run:
+        return Run(metrics={"cost/synops": 7.0, "test/acc_last": 0.0})
+
+    monkeypatch.setattr(_recorded, "figures", figures)
+    plain = jobs(a=0.5)
+    results("toy", plain)
+    wanted = {"a": replace(plain["a"], suite=True, splits=Test)}
+    assert results("toy", wanted)["a"]["metrics"] == {"cost/synops": 7.0, "test/acc_last": 0.5}
+    assert len(trained.read_text().splitlines()) == 2
+    assert results("toy", wanted) == results("toy", plain)  # both are content with what is kept now
+    assert len(trained.read_text().splitlines()) == 2
+
+
 def test_entries_of_the_table_count_only_with_the_same_settings_and_data(tmp_path: Path) -> None:
     path = tmp_path / "table.json"
     now = {"a": asdict(SETTINGS), "b": asdict(SETTINGS)}

@@ -51,7 +51,7 @@ def test_accuracy_minutes_and_wires() -> None:
     assert cells[:6] == ["cifar10_fast (spiking_airnet)", "4", "91.00", "89.00 / 90.00", "89.50", "91.50"]
     assert cells[6:] == ["61", "50", "0.20", "30.2", "1/10.0 / 1/25.0 / 2.00×", "10 000", "1"]
     assert len(table.columns) == len(cells) and "test at T = 2 / 4, %" in table.columns
-    assert "not trained" in table.note and table.note.endswith("Command: python -m experiments.cifar10.")
+    assert "whatever its weights" in table.note and table.note.endswith("Command: python -m experiments.cifar10.")
     assert [list(row) for row in wires.rows] == [
         ["stem_conv.0", "real numbers", "2.00", "1.50", "0.00"],
         ["blocks.0.2.0", "spikes", "8.00", "0.00", "1.00"],

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 import report_records
 
+from snn5.record import Record, Run
 from snn5.report import STAGES, TASKS, Results, record_of
 from snn5.report._evidence import evidence
 
@@ -51,8 +52,8 @@ def test_a_task_needs_its_figure(task: object) -> None:
         ("P5.1", "2.00× fewer steps; 97.0 ± 1.0 % (n = 450, 3 seeds), −0.2 points"),
         (
             "P5.3",
-            "P6's network on frames: 0 spikes differ on NEST, 99.5 % same labels in s16.15, 24 cores of one 48-chip board; events: 0 "
-            "spikes differ on NEST, 99.5 % same labels in s16.15, no place on one 48-chip board (n = 200, 1 seed)",
+            "P6's network on frames: 0 spikes differ on NEST, 99.5 % same labels in s16.15, 24 cores of one 48-chip board (n = 200, "
+            "1 seed); events: 0 spikes differ on NEST, 99.5 % same labels in s16.15, no place on one 48-chip board (n = 200, 1 seed)",
         ),
         ("P6.2", "of the dense ANN's arithmetic energy: frames 1/10.0 (1.00× of one that skips zeros); events 1/10.0"),
         ("P7.1", "by 0 in 24 comparisons"),
@@ -65,6 +66,18 @@ def test_a_task_needs_its_figure(task: object) -> None:
 def test_evidence(id_: str, text: str) -> None:
     task = next(task for task in TASKS if task.id == id_)
     assert text in evidence(task, report_records.results()).replace("\u202f", " ")
+
+
+def test_a_network_without_a_form_in_whole_numbers_is_told() -> None:
+    full = report_records.results()
+    lava = report_records.results().records["p5_lava"]
+    lava.summary["networks_unported"] = 2.0
+    board = Record(summary={"p1/nest/agreement": 1.0}, runs={"p6-seed0": Run(details={"not_portable": "x"})})
+    found = Results({**full.records, "p5_lava": lava, "p5_spinnaker@frames": board})
+    said = {id_: evidence(next(task for task in TASKS if task.id == id_), found).replace("\u202f", " ") for id_ in ("P5.2", "P5.3")}
+    assert "; 2 more have no form in whole numbers" in said["P5.2"]
+    assert said["P5.3"].startswith("P6's network on frames: no form in whole numbers; events: 0 spikes differ")
+    assert said["P5.3"].endswith("(n = 200, 1 seed)")
 
 
 def test_the_record_counts_the_states() -> None:

@@ -90,7 +90,7 @@ def test_a_network_without_a_form_in_whole_numbers_is_a_result(checkout: Path) -
     made = p5_engine.run(stage(checkout, "frames"))
     run = made.runs["p6-seed2"]
     assert run.metrics == {} and "cannot be ported to whole numbers" in run.details["not_portable"]
-    assert made.summary["p6/n_seeds"] == 0 and made.summary["p1/engine/differences"] == 0
+    assert "p6/n_seeds" not in made.summary and made.summary["p1/engine/differences"] == 0
     titles = [part.title for part in _engine.parts(Results({"p5_engine@frames": made}))]
     assert titles == ["The event-driven engine: exact, and what whole numbers cost", "Not ported: p6 (p5_engine@frames)"]
 

@@ -101,7 +101,7 @@ def test_a_network_without_a_form_in_whole_numbers_is_a_result(checkout: Path, m
     checkpoint.save(replace(found, card=card), path)
     made = p5_spinnaker.run(stage(checkout))
     assert "cannot be ported to whole numbers" in made.runs["p6-seed0"].details["not_portable"]
-    assert made.summary["p6/n_seeds"] == 0 and made.summary["p1/nest/differences"] == 0
+    assert "p6/n_seeds" not in made.summary and made.summary["p1/nest/differences"] == 0
     titles = [part.title for part in _spinnaker.parts(Results({"p5_spinnaker@frames": made}))]
     assert titles[-1] == "Not ported: p6 (p5_spinnaker@frames)" and len(titles) == 3
 

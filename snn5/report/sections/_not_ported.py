@@ -10,5 +10,6 @@ def not_ported(results: Results, *stages: str) -> list[Part]:
     for stage in stages:
         for name, run in results.runs(stage):
             if "not_portable" in run.details:
-                reasons.setdefault((stage, name.rpartition("-seed")[0]), str(run.details["not_portable"]))
+                head, *lines = str(run.details["not_portable"]).splitlines()
+                reasons.setdefault((stage, name.rpartition("-seed")[0]), " ".join([head, "; ".join(line.strip() for line in lines)]))
     return [Missing(title=f"Not ported: {name} ({stage})", reason=reason) for (stage, name), reason in reasons.items()]

@@ -18,7 +18,7 @@ def parts(results: Results) -> list[Part]:
         (slot, title, runs)
         for slot in SLOTS
         for key, title in NETWORKS.items()
-        if (runs := [run for run in results.named(f"{STAGE}@{slot}", f"{key}-") if run.metrics])
+        if (runs := results.named(f"{STAGE}@{slot}", f"{key}-")) and all(run.metrics for run in runs)
     ]
     if not found:
         return unported or [Missing(title="SpiNNaker without a board", reason=f"{STAGE} has not run")]

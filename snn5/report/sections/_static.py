@@ -88,7 +88,7 @@ def _table(profiles: Profiles, command: str) -> Table:
     note = (
         "Epoch and T are chosen on validation (5 % of the training images); the test images were read once. No test-time augmentation, "
         "but for the column that says so. Energy: FP32 arithmetic / integer arithmetic / with memory, over the dense multiplications of "
-        f"the same network with ReLU. Command: {command}."
+        f"the same network with ReLU, whatever its weights. Command: {command}."
     )
     if guides := {name: epochs for name, entry in profiles.items() if (epochs := entry["settings"].get("guide", {}).get("epochs"))}:
         said = ", ".join(f"{name} ({epochs} epochs)" for name, epochs in guides.items())
@@ -105,7 +105,7 @@ def _curve(profiles: Profiles) -> Drawing:
         for before, after in pairwise(points):
             if (before["T"], before.get("who")) != (after["T"], after.get("who")):
                 axes.axvline(before["cpu_min"] / 2, color=GREY, linewidth=0.8, linestyle=":")
-                text = f"T = {after['T']}" if before.get("who") == after.get("who") else "from the twin on"
+                text = f"T = {after['T']}" if before.get("who") == after.get("who") else "the network, from its twin"
                 axes.annotate(text, (before["cpu_min"] / 2, 1), xycoords=("data", "axes fraction"), va="top", fontsize=8)
     axes.set_xlabel("minutes of processor time / 2 (minutes on two free cores)")
     axes.set_ylabel("validation accuracy, %")
