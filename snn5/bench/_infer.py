@@ -106,7 +106,7 @@ class _OneStep(nn.Module):
 
     def forward(self, x_NCHW: torch.Tensor) -> torch.Tensor:
         """One step."""
-        return self.twin.run(self.twin.stem(x_NCHW[None]))[0]
+        return self.twin.run(self.twin.encode(x_NCHW[None]))[0]
 
 
 def _rates(rates: Sequence[float], count: int, widths: Sequence[int], side: int, tell: Tell) -> list[Row]:

@@ -83,7 +83,7 @@ def _currents(model: SpikingModel, x_TNCHW: Tensor) -> tuple[Callable[[int, Tens
         raise UserError(
             f"input has {x_TNCHW.shape[0]} steps, the model T={model.time_steps}; give 1 (a static image) or {model.time_steps}"
         )
-    return lambda t, index_M: model.stem(x_TNCHW[t : t + 1, index_M]), x_TNCHW.shape[0]
+    return lambda t, index_M: model.encode(x_TNCHW[t : t + 1, index_M])[:1], x_TNCHW.shape[0]  # [:1]: it repeats a single frame
 
 
 def _keep(model: SpikingModel, stay_M: Tensor, before: int) -> None:

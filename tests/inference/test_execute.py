@@ -50,6 +50,21 @@ def median_gap(model: SpikingModel, x: Tensor) -> float:
 
 
 @pytest.mark.parametrize("steps", [1, T])
+def test_pixels_are_summed_into_blocks_as_in_the_full_run(steps: int) -> None:
+    """A network with bin_pixels has more pixels in its input than its stem expects; an SEW-ResNet would take them all without a word."""
+    model = create_model("sew_resnet20", in_channels=2, num_classes=5, image_size=16, time_steps=T, neuron="if", width=4, bin_pixels=2)
+    model.train()
+    x = inputs(steps, 16)
+    for _ in range(5):
+        model(x)  # batch norms with spread
+    model.eval()
+    found = run_until_sure(model, x, None)
+    with torch.no_grad():
+        torch.testing.assert_close(found.logits_NK, model(x).sum(0))
+    assert found.logits_NK.std(0).min() > 1e-4  # samples differ
+
+
+@pytest.mark.parametrize("steps", [1, T])
 def test_nobody_leaves_early_bit_equal_to_the_full_run(steps: int) -> None:
     model, x = Exact().eval(), inputs(steps, 4)
     for rule in (None, GapRule(thresholds=(float("inf"),) * T)):
