@@ -6,7 +6,8 @@ Data and folds: those of experiments.nmnist_folds (1100 recordings, T = 3, each 
 Each fold trains a SEW-ResNet and its ReLU twin anew; then, each apart, on the network as trained: 90 % pruned in one shot from 10 samples a
 class, 4 and 2 bits, the cutoff; and P6's chain (see snn5/stages/_chain.py) with the settings of experiments/nmnist_chain.yaml, which were
 fixed before any test figure was seen. Validation chooses the cutoff's epsilon; trained steps keep the last epoch; test is read last.
-Interrupt it at will: the same command goes on with the next fold. Out: experiments/results/nmnist_chain.json.
+Interrupt it at will: the same command goes on with the next fold. Out: experiments/results/nmnist_chain.json; the networks of every fold in
+.cache/experiments/nmnist_chain/foldK.
 """
 
 import time
@@ -20,7 +21,7 @@ import torch
 from experiments._start import start
 from experiments.nmnist_folds import FOLDS, SEED, TIME_STEPS, folds, recordings, split_of
 from experiments.nmnist_lsm import entry_of
-from snn5 import config
+from snn5 import checkpoint, config
 from snn5._settings import parse, read_yaml
 from snn5.benchmark import measure
 from snn5.checkpoint import Checkpoint
@@ -79,6 +80,8 @@ def one_fold(asked: Plan, splits: Splits, fold: int, tick: Tick = lambda _text="
     )
     made, seconds = apart(asked, start, splits, seed)
     steps, anns = together(asked, start, twin, splits, seed, tick)
+    for name, one in {**steps, **anns, **made}.items():
+        checkpoint.save(one, KEPT / f"fold{fold}" / f"{name.replace(' ', '_')}.safetensors")
     rows = measured(steps, anns, splits.test, seed)
     rows |= {name: measure(one, splits.test, seed=seed, protocol="val_selected") for name, one in made.items()}
     return {"seconds": seconds, "rows": {name: {"n_test": row.n, "metrics": row.metrics()} for name, row in rows.items()}}
