@@ -12,6 +12,7 @@ from snn5 import checkpoint, config, record
 from snn5.datasets import Split, save_split
 from snn5.errors import UserError
 from snn5.hardware import to_integer
+from snn5.inference import engine
 from snn5.models import create_model
 from snn5.report._results import Results
 from snn5.report.sections import _engine
@@ -71,13 +72,13 @@ def test_both_networks_are_compared(checkout: Path) -> None:
 
 def test_a_difference_is_counted(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine gets another network than the reference."""
-    real = p5_engine.engine.compile
+    real = engine.compile
 
     def wrong(network: object) -> object:
         first, *others = network.populations  # type: ignore[attr-defined]
         return real(replace(network, populations=(replace(first, threshold=first.threshold + 9), *others)))  # type: ignore[type-var]
 
-    monkeypatch.setattr(p5_engine.engine, "compile", wrong)
+    monkeypatch.setattr(engine, "compile", wrong)
     assert p5_engine.run(stage(checkout, "frames")).summary["p1/engine/differences"] > 0
 
 
