@@ -88,11 +88,13 @@ def test_without_the_suite_n_mnist_stays() -> None:
     assert table.note.endswith("Not recorded there: SynOps, arithmetic, with memory, kB, time reversed.")
     entry |= {"cost/synops": 5000.0, "cost/synops_sd": 0.0}
     assert "SynOps, thousands" in getattr(made(results)["The suite on N-MNIST, recorded"], "columns")  # noqa: B009
-    entry |= {"suite_folds": 1}
+    entry |= {"suite_folds": 1, "test/reversal_change": -0.1, "test/reversal_change_sd": 0.0}
     table = made(results)["The suite on N-MNIST, recorded"]
     assert isinstance(table, Table) and "1 of the folds" in table.note
     row = dict(zip(table.columns, table.rows[0], strict=True))
-    assert row["SynOps, thousands"] == "5.0" and row["accuracy, %"].endswith("1.0")  # no spread from one fold
+    assert (
+        row["SynOps, thousands"] == "5.0" and row["time reversed, points"] == "−10.0" and row["accuracy, %"].endswith("1.0")
+    )  # no spread from one fold
 
 
 def test_labels_of_stages_that_are_not_known_are_their_names() -> None:

@@ -174,7 +174,7 @@ def _nmnist(results: Results) -> list[Part]:
         cells = []
         for key, (_, write) in there.items():
             text = write(Value(mean=entry[key], sd=entry.get(f"{key}_sd", 0.0), seeds=1)) if key in entry else "–"
-            cells.append(text if key in EVERY_FOLD or count > 1 else text.partition(f"{THIN}±")[0])
+            cells.append(text if key in EVERY_FOLD or count > 1 else text.partition("±")[0].rstrip(f" {THIN}"))
         rows.append([name, entry["settings"]["model"], str(found["data"]["time_steps"]), *cells, str(entry["n"]), str(len(entry["folds"]))])
     note = "Mean and standard deviation over folds, accuracy of the last epoch."
     if few := {entry["suite_folds"] for entry in families.values() if "suite_folds" in entry}:
