@@ -21,12 +21,12 @@ from typing import Any
 import torch
 
 from experiments._clock import Clock
+from experiments._frames import frames_of
 from experiments._guide import GuidedPlan, guided
 from experiments._start import start
 from experiments._static import Tested, network, test_of, write
 from snn5 import config
 from snn5.config import Config
-from snn5.datasets import Splits, load
 from snn5.models import initialise
 from snn5.reproducible import seed_of
 from snn5.training import Evaluation, PacePlan, distributed, fit, own_device, samples
@@ -40,7 +40,7 @@ def main(chosen: Config, seed: int, result: Path = RESULT, kept: Path = KEPT) ->
     settings, folder = chosen.p1_fast, kept / f"{chosen.profile}-seed{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     clock = Clock(folder / "clock.json")
-    splits, device = splits_of(chosen), own_device()
+    splits, device = frames_of(chosen), own_device()
     model = network(settings.train, splits.train, settings.pace.steps[0])
     generator = torch.Generator().manual_seed(seed_of(NAME, seed))
     initialise(model, generator)
@@ -70,18 +70,6 @@ def main(chosen: Config, seed: int, result: Path = RESULT, kept: Path = KEPT) ->
             machine = {"processes": group.size, "threads": torch.get_num_threads(), "device": device.type}
             tested = Tested(settings=settings, model=model, fit=trained, splits=splits, seed=seed, device=device)
             write(result, chosen.profile, test_of(tested, folder / "chosen.safetensors"), clock.epochs, machine)
-
-
-def splits_of(chosen: Config) -> Splits:
-    """The profile's images."""
-    data = chosen.data.frames
-    return load(
-        data.dataset,
-        time_steps=data.time_steps,
-        val_fraction=data.val_fraction,
-        test_fraction=data.test_fraction,
-        split_seed=data.split_seed,
-    )
 
 
 def tell(text: str) -> None:

@@ -15,8 +15,9 @@ from typing import Any
 
 import torch
 
+from experiments._frames import frames_of
 from experiments._start import start
-from experiments.cifar10 import KEPT, NAME, splits_of
+from experiments.cifar10 import KEPT, NAME
 from snn5 import checkpoint, config
 from snn5.benchmark import measure
 from snn5.checkpoint import Checkpoint
@@ -34,7 +35,7 @@ PER_CLASS, CALIBRATED, SPARSITY = 20, 2000, 0.5  # images of a class for weights
 
 def main(chosen: Config, seed: int, *, test: int, method: str, result: Path = RESULT, kept: Path = KEPT) -> None:
     """Measure every variant and put the profile's entry into the result file."""
-    splits = splits_of(chosen)
+    splits = frames_of(chosen)
     start = checkpoint.load(kept / f"{chosen.profile}-seed{seed}" / "chosen.safetensors")
     draw = torch.Generator().manual_seed(seed_of(NAME, "compressed", seed))
     few = calibration_samples(splits.train, per_class=PER_CLASS, generator=draw)

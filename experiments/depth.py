@@ -9,10 +9,10 @@ Interrupt it at will: the same command goes on. Out: experiments/results/depth.j
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from experiments._frames import frames_of
 from experiments._recorded import Job, recorded, results
 from experiments._start import start
 from snn5 import config
-from snn5.datasets import load
 from snn5.files import write_json
 from snn5.statistics import mean_sd
 
@@ -22,14 +22,8 @@ RESULT = Path("experiments/results/depth.json")
 
 def main() -> None:
     """Train what is missing, then write the table."""
-    settings, data = config.load().p1.frames, config.load().data.frames
-    splits = load(
-        data.dataset,
-        time_steps=data.time_steps,
-        val_fraction=data.val_fraction,
-        test_fraction=data.test_fraction,
-        split_seed=data.split_seed,
-    )
+    chosen = config.load()
+    settings, data, splits = chosen.p1.frames, chosen.data.frames, frames_of(chosen)
     arguments = {"width": WIDTH, "neuron_args": {"tau": 1.2}}
     starts: dict[str, dict[str, bool]] = {"sew_resnet": {}, "spiking_resnet": {"zero_init": False}}  # as in params.yaml: p1_depth
     recipes = {

@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from experiments._frames import frames_of
 from experiments._start import start
 from snn5 import config
 from snn5.bio.reproducibility import TRACKS, Job, Outcome, learners, studies
-from snn5.datasets import Splits, load
+from snn5.datasets import Splits
 from snn5.files import md5, read_json, write_json
 from snn5.parallel import Tick, run_jobs
 from snn5.reproducible import one_thread
@@ -108,16 +109,8 @@ def _outcome(kept: dict[str, Any]) -> Outcome:
 def declared() -> None:
     """`main` on the profile of this name and the data that it shows."""
     chosen = config.load(profile=NAME)
-    data = chosen.data.frames
-    shown = load(
-        data.dataset,
-        time_steps=data.time_steps,
-        val_fraction=data.val_fraction,
-        test_fraction=data.test_fraction,
-        split_seed=data.split_seed,
-    )
     with one_thread():
-        main(chosen, shown)
+        main(chosen, frames_of(chosen))
 
 
 if __name__ == "__main__":

@@ -26,9 +26,7 @@ class Pace:
     flip_alternates: bool = setting(True)  # each image is flipped in every other epoch, half of them first
     shift_pixels: int = setting(2, low=0, high=16)  # up to so many either way; what comes in is mirrored at the border
     whiten_images: int = setting(5000, low=1, high=10**7)  # of the training images, for a stem that measures them
-    budget_minutes: float = setting(
-        60.0, low=0.0, high=1e5
-    )  # what it was planned for, on two cores: recorded beside the minutes it took, ends nothing
+    budget_minutes: float = setting(60.0, low=0.0, high=1e5)  # planned, on two cores; recorded beside those it took, ends nothing
 
     def __post_init__(self) -> None:
         if not self.step_plan or any(len(part) != 2 or min(part) < 1 for part in self.step_plan):

@@ -32,7 +32,7 @@ def network() -> checkpoint.Checkpoint:
 
 
 def test_every_variant_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cifar10_compressed, "splits_of", lambda _chosen: SPLITS)
+    monkeypatch.setattr(cifar10_compressed, "frames_of", lambda _chosen: SPLITS)
     chosen = config.load(ROOT / "params.yaml", "cifar10_fast")
     chosen = replace(chosen, p5=replace(chosen.p5, epsilons=[0.1]))
     checkpoint.save(network(), tmp_path / "cifar10_fast-seed0" / "chosen.safetensors")
@@ -47,6 +47,6 @@ def test_every_variant_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_without_the_network_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cifar10_compressed, "splits_of", lambda _chosen: SPLITS)
+    monkeypatch.setattr(cifar10_compressed, "frames_of", lambda _chosen: SPLITS)
     with pytest.raises(UserError, match=r"checkpoint .*chosen\.safetensors is missing"):
         cifar10_compressed.main(config.load(ROOT / "params.yaml", "cifar10_fast"), 0, test=4, method="sbc", kept=tmp_path)

@@ -40,7 +40,7 @@ SPLITS = Splits(train=split(64, "train", 0), val=split(16, "val", 1), test=split
 
 @pytest.fixture
 def chosen(monkeypatch: pytest.MonkeyPatch) -> Config:
-    monkeypatch.setattr(cifar10, "splits_of", lambda _chosen: SPLITS)
+    monkeypatch.setattr(cifar10, "frames_of", lambda _chosen: SPLITS)
     found = config.load(ROOT / "params.yaml", "cifar10_fast")
     arguments = {"width": 2, "neuron_args": {"decay_input": False, "surrogate": "triangle", "v_threshold": 0.5}}
     train = replace(found.p1_fast.train, model_args=arguments, epochs=3, batch_size=16, lr=0.2, precision="fp32", guard_epochs=0)
@@ -122,7 +122,7 @@ def test_the_network_starts_as_its_twin_and_is_pulled_towards_it(chosen: Config,
 def test_the_test_images_move_nothing(chosen: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other test images and labels: the same curve, T and epoch."""
     cifar10.main(chosen, 0, tmp_path / "a.json", tmp_path / "a")
-    monkeypatch.setattr(cifar10, "splits_of", lambda _chosen: Splits(train=SPLITS.train, val=SPLITS.val, test=split(20, "test", 9)))
+    monkeypatch.setattr(cifar10, "frames_of", lambda _chosen: Splits(train=SPLITS.train, val=SPLITS.val, test=split(20, "test", 9)))
     cifar10.main(chosen, 0, tmp_path / "b.json", tmp_path / "b")
     a, b = (entry_of(tmp_path / name) for name in ("a.json", "b.json"))
     assert [p["val"] for p in a["curve"]] == [p["val"] for p in b["curve"]]
