@@ -8,6 +8,10 @@ class UserError(Exception):
     """A mistake or a missing thing that the user can mend; the command line prints it without a traceback."""
 
 
+class NotPortable(UserError):
+    """A network that has no form in whole numbers, or none that a chip can hold; the message names its layers, why, and what is nearest."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str], remedy: str = "") -> UserError:
     """The error for a name that nobody registered, with the closest known ones.
 

@@ -266,7 +266,7 @@ def test_data_deps_are_what_the_stage_opens(name: str) -> None:
     if name == "report":  # takes its paths from snn5.report.STAGES
         assert set(report.STAGES) == {"@".join(out.split("/")[1:-1]) for out in expanded_records()}
         return
-    openers = {"snn5/stages/_data.py", "snn5/stages/_chain_ingredients.py"}
+    openers = {"snn5/stages/_by_source.py", "snn5/stages/_data.py", "snn5/stages/_chain_ingredients.py"}
     files = {script(name).relative_to(ROOT).as_posix()} | (openers & reached(script(name)))
     opened = {path for file in files for path in paths_in(file)}
     data = [dep for dep in STAGES[name]["deps"] if not dep.startswith("snn5")]

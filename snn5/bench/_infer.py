@@ -18,7 +18,8 @@ from snn5.bench._measure import Row, Side, in_turn, row
 from snn5.bench._network import WIDTHS
 from snn5.checkpoint import Checkpoint
 from snn5.datasets import Split
-from snn5.hardware import NotPortable, to_integer
+from snn5.errors import NotPortable
+from snn5.hardware import to_integer
 from snn5.inference import engine
 from snn5.models import SpikingModel, ann_twin
 

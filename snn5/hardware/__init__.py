@@ -18,6 +18,5 @@ if TYPE_CHECKING:
     from snn5.hardware._parity import compare as compare
     from snn5.hardware._to_integer import port as port
     from snn5.hardware._to_integer import to_integer as to_integer
-    from snn5.hardware._unportable import NotPortable as NotPortable
 else:
     __getattr__, __dir__ = on_use(__name__, __file__)  # the event engine runs where there is no torch

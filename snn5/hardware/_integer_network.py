@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from snn5.errors import UserError
+from snn5.errors import NotPortable, UserError
 
 Int = NDArray[np.int64]
 ONE = 4096  # of a decay
@@ -129,7 +129,8 @@ class IntegerNetwork:
         """The exact reference. `step`: another neuron, for comparison.
 
         Raises:
-            UserError: the input's shape or number of steps; a potential left 24 bits (named).
+            UserError: the input's shape or number of steps.
+            NotPortable: a potential left 24 bits (named).
         """
         x_TNCHW = np.asarray(x_TNCHW, np.int64)
         if x_TNCHW.ndim != 5 or x_TNCHW.shape[2:] != self.input_shape or x_TNCHW.shape[0] not in (1, self.time_steps):
@@ -171,11 +172,11 @@ def loihi_step(v: Int, current: Int, population: Population) -> tuple[Int, Int]:
     """V[t-1], A[t] + b -> V[t] after the reset, S[t].
 
     Raises:
-        UserError: a potential outside 24 bits: weights and thresholds must be scaled down.
+        NotPortable: a potential outside 24 bits: weights and thresholds must be scaled down.
     """
     product = v * (ONE - population.decay)
     v = np.sign(product) * (np.abs(product) >> 12) + UNIT * current
     if np.abs(v).max(initial=0) > V_MAX:
-        raise UserError(f"population {population.name}: potential {int(np.abs(v).max())} leaves 24 bits; use a smaller weight scale")
+        raise NotPortable(f"population {population.name}: potential {int(np.abs(v).max())} leaves 24 bits; use a smaller weight scale")
     s = (v > UNIT * population.threshold[:, None, None]).astype(np.int64)
     return v * (1 - s), s

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from snn5.errors import UserError
+from snn5.errors import NotPortable
 from snn5.hardware._integer_network import INPUT, IntegerNetwork, Population, Synapses
 from snn5.hardware._matrix import Shape, matrix
 
@@ -43,7 +43,7 @@ def plan(network: IntegerNetwork, *, equalise: bool = True) -> Plan:
         equalise: False leaves the extra delays out, which is wrong wherever paths differ in length (for tests of the comparison).
 
     Raises:
-        UserError: a weight outside 8 bits or a delay beyond 62 steps; names the population.
+        NotPortable: a weight outside 8 bits or a delay beyond 62 steps; names the population.
     """
     depth, shape = {INPUT: 0}, {INPUT: network.input_shape} | {p.name: p.shape for p in network.populations}
     wiring: dict[str, tuple[Wiring, ...]] = {}
@@ -69,9 +69,9 @@ def _check(name: str, synapses: Synapses, delay: int) -> None:
     largest = int(np.abs(synapses.weight).max(initial=0))
     where = f"population {name}" if name else "the read-out"
     if largest > LARGEST_WEIGHT:
-        raise UserError(f"{where}: weight {largest}; Loihi's synapses have 8 bits, -127 to 127; port with bits=8 or fewer")
+        raise NotPortable(f"{where}: weight {largest}; Loihi's synapses have 8 bits, -127 to 127; port with bits=8 or fewer")
     if delay > LONGEST_DELAY:
-        raise UserError(f"{where}: its source {synapses.source} must wait {delay} steps, Loihi delays by at most {LONGEST_DELAY}")
+        raise NotPortable(f"{where}: its source {synapses.source} must wait {delay} steps, Loihi delays by at most {LONGEST_DELAY}")
 
 
 def per_neuron(values: np.ndarray, population: Population) -> np.ndarray:

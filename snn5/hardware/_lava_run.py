@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import block_diag
 
-from snn5.errors import UserError
+from snn5.errors import NotPortable, UserError
 from snn5.hardware._integer_network import INPUT, Int, IntegerNetwork, Trace
 from snn5.hardware._lava_import import lava_importable
 from snn5.hardware._lava_plan import Plan, Wiring, per_neuron, plan
@@ -33,8 +33,9 @@ def run(network: IntegerNetwork, x_TNCHW: Int, *, how: Plan | None = None) -> Tr
         how: another plan than the network's own (for tests).
 
     Raises:
-        UserError: shape or range of the input; a current outside the 16 bits of Loihi's dendrites (its CPU simulation has no such limit);
-            what `plan` refuses; Lava is not installed.
+        NotPortable: range of the input; a current outside the 16 bits of Loihi's dendrites (its CPU simulation has no such limit);
+            what `plan` refuses.
+        UserError: shape of the input; Lava is not installed.
     """
     x_TNCHW = np.asarray(x_TNCHW, np.int64)
     steps = network.time_steps
@@ -42,7 +43,7 @@ def run(network: IntegerNetwork, x_TNCHW: Int, *, how: Plan | None = None) -> Tr
         need = ", ".join(map(str, network.input_shape))
         raise UserError(f"input of shape {list(x_TNCHW.shape)}; need [1 or {steps}, N, {need}]")
     if x_TNCHW.min(initial=0) < 0 or x_TNCHW.max(initial=0) >= 2**INPUT_BITS:
-        raise UserError(f"input from {x_TNCHW.min()} to {x_TNCHW.max()}; need 0 to {2**INPUT_BITS - 1}, what a graded spike carries here")
+        raise NotPortable(f"input from {x_TNCHW.min()} to {x_TNCHW.max()}; need 0 to {2**INPUT_BITS - 1}, what a graded spike carries here")
     how = how or plan(network)
     n, classes = x_TNCHW.shape[1], len(network.readout.bias)
     copies = _copies(n, how)
@@ -64,7 +65,7 @@ def run(network: IntegerNetwork, x_TNCHW: Int, *, how: Plan | None = None) -> Tr
     for p in network.populations:
         peak[p.name] = _peak(how.wiring[p.name], per_neuron(p.bias, p), spikes, x_TNCHW)
         if peak[p.name] > LARGEST_CURRENT:
-            raise UserError(f"population {p.name}: a current of {peak[p.name]} leaves Loihi's 16 bits; port with fewer bits for weights")
+            raise NotPortable(f"population {p.name}: a current of {peak[p.name]} leaves Loihi's 16 bits; port with fewer bits for weights")
     return Trace(spikes=spikes, logits_TNK=logits.astype(np.int64) + network.readout.bias, peak=peak)
 
 

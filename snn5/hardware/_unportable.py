@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from snn5.errors import UserError
+from snn5.errors import NotPortable
 from snn5.models import LSTMState, MatMul
 from snn5.neurons import GLIF, AdaptiveLIF, DynamicGLIF, QuantisedReLU
 
@@ -33,10 +33,6 @@ class Problem:
     kind: str
     reason: str
     nearest: str
-
-
-class NotPortable(UserError):
-    """A network that has no form in whole numbers; the message names its layers, why, and what is nearest."""
 
 
 def reason_for(module: nn.Module) -> tuple[str, str] | None:

@@ -204,14 +204,18 @@ def _reproducible(r: Results) -> str:
     return "; ".join(found)
 
 
+_ON_LAVA = ("dense", "p1-frames", "p6-frames", "p1-events", "p6-events", "attention")
+
+
 def _lava(r: Results) -> str:
     equal, count = r.number("p5_lava", "networks_equal"), r.number("p5_lava", "networks")
-    change, shown = r.value("p5_lava", "int/acc_change", "p6-frames/"), r.number("p5_lava", "dense/lava/samples")
+    change = r.value("p5_lava", "int/acc_change", "p6-frames/")
     if equal is None or count is None:
         return ""
-    text = f"{equal:.0f} of {count:.0f} networks are spike for spike the same on Lava's simulation ({shown or 0:.0f} samples each)"
+    shown = next((f" ({n:.0f} samples each)" for name in _ON_LAVA if (n := r.number("p5_lava", f"{name}/lava/samples"))), "")
+    text = f"{equal:.0f} of {count:.0f} networks are spike for spike the same on Lava's simulation{shown}"
     if unported := r.number("p5_lava", "networks_unported"):
-        text += f"; {unported:.0f} more have no form in whole numbers"
+        text += f"; {unported:.0f} more have no form in whole numbers that Loihi holds"
     loss = "" if change is None else f"; P6's network in whole numbers {signed(100 * change.mean)} points ({seeds(change.seeds)})"
     return text + loss
 

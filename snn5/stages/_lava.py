@@ -7,11 +7,12 @@ import numpy as np
 
 from snn5.checkpoint import Checkpoint
 from snn5.datasets import Split
-from snn5.hardware import IntegerNetwork, NotPortable, compare, lava, to_integer
+from snn5.errors import NotPortable
+from snn5.hardware import IntegerNetwork, compare, lava, to_integer
 from snn5.record import Run
+from snn5.stages._unported import REASON, unported
 from snn5.training import evaluate, samples
 
-REASON = "not_portable"  # key in a run's details
 AT_ONCE = 64  # samples: potentials of whole networks are large
 
 
@@ -27,10 +28,10 @@ def loss_run(found: Checkpoint, test: Split, seed: int) -> Run:
     params = {"seed": seed, "n_test": len(test), "T": found.card.time_steps, "model": found.card.model}
     try:
         network = to_integer(found)
+        whole_N, peak = answers(network, test)
     except NotPortable as error:
-        return Run(params=params, details={REASON: str(error)})
+        return unported(error, params)
     real = evaluate(found.build(), samples(test))
-    whole_N, peak = answers(network, test)
     accuracy, agreement = float((whole_N == test.y_N).mean()), float((whole_N == real.prediction_N.numpy()).mean())
     return Run(
         params=params,
@@ -46,9 +47,20 @@ def loss_run(found: Checkpoint, test: Split, seed: int) -> Run:
 
 
 def proof(network: IntegerNetwork, test: Split, count: int) -> dict[str, Any]:
-    """Parity on the first `count` samples, layer by layer, and what the network takes of a Loihi 2."""
+    """Parity on the first `count` samples, layer by layer, and what the network takes of a Loihi 2; where Lava refuses, the reason."""
     x_TNCHW = test.x_TNCHW[:, :count].astype(np.int64)
-    parity = compare(network.run(x_TNCHW), lava.run(network, x_TNCHW))
+    try:
+        parity = compare(network.run(x_TNCHW), lava.run(network, x_TNCHW))
+    except NotPortable as error:
+        return {REASON: str(error)}
     found = asdict(parity) | {"differing": sum(parity.differing.values()) + int(not parity.logits), "by_layer": parity.differing}
     found["first"] = {name: list(place) for name, place in parity.first.items()}
     return {"lava": found, "resources": {name: asdict(used) for name, used in lava.resources(network).items()}}
+
+
+def proved(first: Run, prefix: str) -> dict[str, float]:
+    """The figures of a network that has run on Lava, for the summary; none of one that Lava refused."""
+    if "lava" not in first.details:
+        return {}
+    found = {f"{prefix}lava/{key}": float(first.details["lava"][key]) for key in ("samples", "labels", "spikes", "differing")}
+    return found | {f"{prefix}cores": float(first.details["resources"]["total"]["cores"])}

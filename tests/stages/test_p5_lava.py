@@ -87,6 +87,28 @@ def test_a_network_without_such_a_form_is_a_result(stage: Stage) -> None:
     assert [part.title for part in shown if isinstance(part, Missing)] == ["Not ported: p1-frames (p5_lava)"]
 
 
+@pytest.mark.parametrize(
+    ("limit", "said", "known"),
+    [
+        ("snn5.hardware._integer_network.V_MAX", "leaves 24 bits; use a smaller weight scale", False),
+        ("snn5.hardware._lava_run.LARGEST_CURRENT", "leaves Loihi's 16 bits; port with fewer bits", True),
+    ],
+)
+def test_a_network_too_loud_for_loihi_is_a_result(
+    limit: str, said: str, known: bool, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bright images of one's own: where only Lava refuses, what whole numbers cost is known all the same."""
+    monkeypatch.setattr(limit, 10)
+    made = p5_lava.run(stage)
+    for name in ("dense", "p1-frames"):
+        run = made.runs[f"{name}-seed0"]
+        assert said in run.details["not_portable"] and "lava" not in run.details and f"{name}/cores" not in made.summary
+        assert ("int/peak_current" in run.metrics) == (f"{name}/test/acc" in made.summary) == known
+    assert (made.summary["networks"], made.summary["networks_equal"], made.summary["networks_unported"]) == (0.0, 0.0, 2.0)
+    shown = _lava.parts(Results({"p5_lava": made}))
+    assert [part.title for part in shown if isinstance(part, Missing)] == ["Not ported: dense (p5_lava)", "Not ported: p1-frames (p5_lava)"]
+
+
 def test_a_missing_network_names_the_command(stage: Stage) -> None:
     Path(P1.format(0)).unlink()
     with pytest.raises(UserError, match=r"p5_lava needs .*seed0.safetensors, which is missing; make it with `dvc repro p1_train`"):

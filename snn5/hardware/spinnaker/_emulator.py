@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from snn5.errors import UserError
+from snn5.errors import NotPortable
 from snn5.hardware._integer_network import INPUT, Int, IntegerNetwork, Population, Synapses, Trace
 from snn5.hardware.spinnaker._cells import Cell, magnitude, readout_population, signed
 from snn5.hardware.spinnaker._connections import READOUT
@@ -45,7 +45,7 @@ def ring_buffer(synapses: tuple[Synapses, ...], bias: Int, spikes: dict[str, Int
         synapses, bias [C]: magnitudes of one sign, in weight steps. scale: buffer units in a weight step.
 
     Raises:
-        UserError: a weight has more than 16 bits; sPyNNaker would cut them off without a word.
+        NotPortable: a weight has more than 16 bits; sPyNNaker would cut them off without a word.
     """
     total = np.zeros((1, *shape), np.int64) + _stored(bias, scale)[:, None, None]
     for one in synapses:
@@ -57,7 +57,7 @@ def ring_buffer(synapses: tuple[Synapses, ...], bias: Int, spikes: dict[str, Int
 def _stored(weight: NDArray[Any], scale: float) -> Int:
     stored = np.rint(weight * scale).astype(np.int64)
     if stored.max(initial=0) > FULL:
-        raise UserError(f"a weight of {int(weight.max())} steps needs {int(stored.max())}, more than 16 bits; raise Cell.expected")
+        raise NotPortable(f"a weight of {int(weight.max())} steps needs {int(stored.max())}, more than 16 bits; raise Cell.expected")
     return stored
 
 

@@ -11,5 +11,6 @@ def not_ported(results: Results, *stages: str) -> list[Part]:
         for name, run in results.runs(stage):
             if "not_portable" in run.details:
                 head, *lines = str(run.details["not_portable"]).splitlines()
-                reasons.setdefault((stage, name.rpartition("-seed")[0]), " ".join([head, "; ".join(line.strip() for line in lines)]))
+                said = " ".join([head, "; ".join(line.strip() for line in lines)]).strip()
+                reasons.setdefault((stage, name.rpartition("-seed")[0]), said)
     return [Missing(title=f"Not ported: {name} ({stage})", reason=reason) for (stage, name), reason in reasons.items()]
