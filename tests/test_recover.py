@@ -123,15 +123,17 @@ def test_a_number_that_came_round_holds_no_lock(root: Path) -> None:
 def test_nothing_is_touched_while_dvc_works(root: Path) -> None:
     (root / "dvc.lock").write_text("half")
     program = root / "dvc"
-    program.write_text("import time\ntime.sleep(60)\n")
-    dvc = subprocess.Popen([sys.executable, str(program)])
+    program.write_text("import time\nprint(flush=True)\ntime.sleep(60)\n")
+    dvc = subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE)
+    assert dvc.stdout is not None
     try:
+        dvc.stdout.readline()  # before that its command line may still be empty
         (root / ".dvc" / "tmp" / "rwlock").write_text(table(dvc.pid))
         assert recover(root) == ["another dvc is at work here: nothing was looked at"]
         assert (root / "dvc.lock").read_text() == "half" and (root / ".dvc" / "tmp" / "rwlock").exists()
     finally:
         dvc.kill()
-        dvc.wait()
+        dvc.communicate()
     with (root / ".dvc" / "tmp" / "lock").open("w") as file:  # as zc.lockfile holds it
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         assert recover(root) == ["another dvc is at work here: nothing was looked at"]

@@ -10,6 +10,7 @@ from snn5.datasets import Splits, load
 from snn5.errors import UserError
 
 SOUNDS = ("audio_folder", "heidelberg_cochlea")
+IN_COLUMNS = (*SOUNDS, "shd", "ssc")  # a recording's slices lie side by side, in columns: here in one
 SACCADES = 3  # of a recording, by the simulated camera as by N-MNIST's real one
 
 
@@ -34,6 +35,7 @@ def finer(data: Data, coarse: Splits, dt_ms: float) -> Splits:
         UserError: another sample or another number of events of a pixel than in `coarse`.
     """
     fixed = data.binning.by == "time" and data.binning.size > 0
+    columns = 1 if data.dataset in IN_COLUMNS else data.binning.columns
     fine = load(
         data.dataset,
         time_steps=steps_of(data, dt_ms),
@@ -41,7 +43,7 @@ def finer(data: Data, coarse: Splits, dt_ms: float) -> Splits:
         test_fraction=data.test_fraction,
         split_seed=data.split_seed,
         camera=data.camera,
-        binning=replace(data.binning, size=round(1000 * dt_ms) if fixed else data.binning.size, columns=1),
+        binning=replace(data.binning, size=round(1000 * dt_ms) if fixed else data.binning.size, columns=columns),
         augment=data.augment,
         folder=data.folder,
         cochlea=data.cochlea,
