@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from experiments._hand_over import hand_over, threshold_of
 from snn5.compression import Teacher
 from snn5.config import Fast
 from snn5.models import SpikingModel, ann_twin, initialise
@@ -41,7 +42,7 @@ def guided(
         L = guide.weight L_kd   (see snn5/compression/_distil.py), added to the loss of the labels
 
     Args:
-        model: on its device; its neurons' parameters, which a twin does not have, stay. generator: of the twin's weights, order, shifts.
+        model: on its device; it begins with the twin's weights, see _hand_over. generator: of the twin's weights, order, shifts.
         report: called after each of the twin's epochs.
     """
     guide, device = settings.guide, train.y_N.device
@@ -51,7 +52,7 @@ def guided(
     recipe = replace(settings.train, epochs=guide.epochs, lr=guide.lr)
     plan = PacePlan(replace(settings.pace, step_plan=[[guide.epochs, 1]]))
     fit(twin, train, val, recipe, generator=generator, report=report, plan=plan, resume=resume, every_s=float("inf"), keep_finished=True)
-    model.load_state_dict({**model.state_dict(), **twin.state_dict()})
+    hand_over(twin, model, threshold_of(twin, train, guide.quantile))
     teacher = Teacher(model=twin, weight=guide.weight, temperature=guide.temperature)
     with teacher.on(model).watching() as heard:
 

@@ -50,12 +50,14 @@ class Pace:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Guide:
-    """The network's own ReLU twin, trained first: the network starts from its weights and is pulled towards its answers (distillation)."""
+    """The network's own ReLU twin, trained first: the network starts from its weights, scaled to the threshold, and is pulled towards its
+    answers (distillation)."""
 
     epochs: int = setting(0, low=0, high=100000)  # of the twin; 0: no guide
     lr: float = setting(0.3, low=0.0, high=10.0)  # of the twin
     weight: float = setting(1.0, low=0.001, high=1000.0)  # of the distillation's loss beside the labels' own
     temperature: float = setting(2.0, low=0.1, high=100.0)
+    quantile: float = setting(0.95, low=0.01, high=1.0)  # share of the twin's positive activations below the network's threshold
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from snn5.hardware._form import Form, Term, convolve
 from snn5.hardware._trace_model import Rule, Wire, as_double, literal, pool
-from snn5.models import HeadSpread, HeadSum
+from snn5.models import HeadSpread, HeadSum, OrPool2d
 from snn5.neurons import IF, LIF, PLIF, MembraneLIF, TTFSLatch
 
 HARD = "train it with v_reset=0 (a hard reset), or any other number for v_reset"
@@ -72,18 +72,33 @@ def _maximum(module: Any, wire: Wire, name: str) -> Wire:
             "only square windows without dilation and ceil_mode are ported", "use those", wire.form.shape, "MaxPool2d"
         )
     outer = pool(channels, (window, window), 1.0, stride=stride, padding=padding)
-    parts = [Form(terms=(term,), bias=torch.zeros_like(wire.form.bias), shape=wire.form.shape) for term in wire.form.terms]
-    if bool((wire.form.bias != 0).any()) or any(literal(part) is None for part in parts):
+    if not _of_spikes(wire.form):
         shape = convolve(Form(terms=(), bias=torch.zeros_like(wire.form.bias), shape=wire.form.shape), outer).shape
         return wire.tracer.problem("it takes the maximum of currents", "pool spikes (an OR): put the neurons before it", shape, "MaxPool2d")
-    if len(parts) == 1:
+    if len(wire.form.terms) == 1:
         return wire.tracer.gate(name, convolve(wire.form, outer), 0.0)
     pooled: Wire | None = None
-    for least in range(len(parts)):
+    for least in range(len(wire.form.terms)):
         there = wire.tracer.gate(f"{name}.{least + 1}", wire.form, float(least))
         answer = wire.tracer.gate(f"{name}.any{least + 1}", convolve(there.form, outer), 0.0)
         pooled = answer if pooled is None else pooled + answer
     return pooled or wire
+
+
+def _or(module: OrPool2d, wire: Wire, name: str) -> Wire:
+    """Is any spike of the window there? One gate."""
+    size, channels = module.size, wire.form.shape[0]
+    outer = pool(channels, (size, size), 1.0, stride=size)
+    if not _of_spikes(wire.form):
+        shape = convolve(Form(terms=(), bias=torch.zeros_like(wire.form.bias), shape=wire.form.shape), outer).shape
+        return wire.tracer.problem("it takes the OR of currents", "put the neurons before it", shape, "OrPool2d")
+    return wire.tracer.gate(name, convolve(wire.form, outer), 0.0)
+
+
+def _of_spikes(form: Form) -> bool:
+    """A sum of spikes, nothing else."""
+    parts = [Form(terms=(term,), bias=torch.zeros_like(form.bias), shape=form.shape) for term in form.terms]
+    return not bool((form.bias != 0).any()) and all(literal(part) is not None for part in parts)
 
 
 def _neuron(module: Any, wire: Wire, name: str) -> Wire:
@@ -162,6 +177,7 @@ RULES: dict[type[nn.Module], Rule] = {
     nn.AvgPool2d: _average,
     nn.AdaptiveAvgPool2d: _average_all,
     nn.MaxPool2d: _maximum,
+    OrPool2d: _or,
     nn.Identity: _same,
     nn.Dropout: _same,
     nn.Dropout2d: _same,

@@ -16,5 +16,6 @@ from snn5.models._parts import MatMul as MatMul
 from snn5.models._registry import ann_twin as ann_twin
 from snn5.models._registry import create_model as create_model
 from snn5.models._registry import list_models as list_models
+from snn5.models._spike_pool import OrPool2d as OrPool2d
 from snn5.models._token_attention import HeadSpread as HeadSpread
 from snn5.models._token_attention import HeadSum as HeadSum

@@ -6,6 +6,12 @@
     block 3   the same                                           4 x width channels
     head      mean over what is left of the image - linear       real numbers
 
+With `shortcut`, blocks 2 and 3 hand their first current past their first neuron, as membrane shortcuts do:
+
+    u = BN(conv(s))        block(s) = SN( BN(conv(pool(SN(u)))) + mean(u over 2x2) )
+
+It is a current, so the convolutions still see zeros and ones; there is no parameter more.
+
 Pools are 2x2, stride 2, of spikes: a logical OR, so every convolution behind the stem sees zeros and ones. An image of 32 x 32 pixels
 passes as 31, 15, 7 and 3. The whitening makes the pixels of a patch uncorrelated and of equal spread (see `whitening`); `whiten` measures
 it on training images before the first step, and it does not learn. The image is padded before it, so both convolutions of the stem are
@@ -14,7 +20,8 @@ together one of 4x4 with padding 1.
 The neuron meant is `lif` with neuron_args={"decay_input": False, "surrogate": "triangle"} (tau 2: V <- V/2 + X), reset to 0.
 
 Source: Jordan, 94 % on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024, arXiv 2404.00498 (layout, whitening, widths; there: GELU, pools of
-currents). The fixed whitening layer is from Page, How to Train Your ResNet, 2019.
+currents). The fixed whitening layer is from Page, How to Train Your ResNet, 2019. Shortcuts of currents: Hu et al., Advancing Spiking
+Neural Networks Toward Deep Residual Learning, 2021, arXiv 2112.08954 (MS-ResNet); where they lie here is ours.
 """
 
 from collections.abc import Callable
@@ -40,13 +47,16 @@ class AirNet(SpikingModel):
 
     Args:
         width: channels of the first block; the others have 4 times as many.
+        shortcut: currents pass the first neuron of blocks 2 and 3.
         neuron, neuron_args: the neuron's registered name and its arguments.
 
     Raises:
         UserError: an image that is too small for three pools.
     """
 
-    def __init__(self, *, width: int = 64, neuron: str = "plif", neuron_args: dict[str, Any] | None = None, **shape: int) -> None:
+    def __init__(
+        self, *, width: int = 64, shortcut: bool = False, neuron: str = "plif", neuron_args: dict[str, Any] | None = None, **shape: int
+    ) -> None:
         super().__init__(**shape)
         whole_numbers(width=width)
         if self.image_size < 9:
@@ -60,7 +70,8 @@ class AirNet(SpikingModel):
         )
         pool = pool_of(neuron)
         first = nn.Sequential(make_neuron(width), pool(), conv_norm(width, width, kernel=3), make_neuron(width))
-        self.blocks = nn.Sequential(first, block(width, 4 * width, make_neuron, pool), block(4 * width, 4 * width, make_neuron, pool))
+        make = shortcut_block if shortcut else block
+        self.blocks = nn.Sequential(first, make(width, 4 * width, make_neuron, pool), make(4 * width, 4 * width, make_neuron, pool))
         self.head = layer.Linear(4 * width, self.num_classes, step_mode="m")
 
     def stem(self, x_TNCHW: Tensor) -> Tensor:
@@ -93,6 +104,21 @@ class AirNet(SpikingModel):
 def block(n_in: int, n_out: int, neuron: MakeNeuron, pool: Callable[[], nn.Module]) -> nn.Sequential:
     """conv-BN-SN-pool-conv-BN-SN: s_TNCHW -> s_TN(n_out)(H // 2)(W // 2)."""
     return nn.Sequential(conv_norm(n_in, n_out, kernel=3), neuron(n_out), pool(), conv_norm(n_out, n_out, kernel=3), neuron(n_out))
+
+
+class _WithShortcut(nn.Sequential):
+    """The parts of `block`, and the mean that takes the shortcut."""
+
+    def forward(self, s_TNCHW: Tensor) -> Tensor:
+        """SN(w + mean(u)), u and w the two convolutions' currents."""
+        first, neuron, pool, second, last, mean = self
+        u = first(s_TNCHW)
+        return cast(Tensor, last(second(pool(neuron(u))) + mean(u)))
+
+
+def shortcut_block(n_in: int, n_out: int, neuron: MakeNeuron, pool: Callable[[], nn.Module]) -> nn.Sequential:
+    """`block` with its shortcut; the same parameters by the same names."""
+    return _WithShortcut(*block(n_in, n_out, neuron, pool), layer.AvgPool2d(2, step_mode="m"))
 
 
 def pool_of(neuron: str) -> Callable[[], nn.Module]:

@@ -30,6 +30,8 @@ MODELS: list[tuple[str, dict[str, Any]]] = [
     ("spikingformer_4_256_qk", {"dim": 16, "depth": 1, "heads": 2, "image_size": 16}),
     ("spiking_mlp", {"width": 12}),
     ("ms_resnet18", {"width": 4, "neuron_args": {"tau": 1.3}}),
+    ("spiking_airnet", {"width": 4, "image_size": 20}),
+    ("spiking_airnet", {"width": 4, "image_size": 20, "shortcut": True, "neuron_args": {"decay_input": False}}),
 ]
 
 

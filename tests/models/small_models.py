@@ -77,6 +77,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("spiking_ssm", {"d_state": 2}),
     ("spiking_tcn", {"taps": 3, "dilation": 1}),
     ("spiking_tcn", {"image": 1}),
+    ("spiking_airnet", {"shortcut": True}),
 ]
 
 

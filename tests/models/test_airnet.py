@@ -100,3 +100,19 @@ def test_impossible_sizes(bad: dict[str, int]) -> None:
 def test_nine_pixels_are_enough() -> None:
     x: Tensor = noise(1, 2, 3, 9, 9)
     assert net(image_size=9)(x).shape == (3, 2, 5)
+
+
+def test_a_shortcut_is_the_mean_of_the_first_current() -> None:
+    """By hand, from the parts; the same parameters as without."""
+    model, s = net(shortcut=True), (noise(3, 2, 4, 9, 9) > 0.5).float()
+    first, neuron, pool, second, last, _ = model.blocks[1]
+    assert model.state_dict().keys() == net().state_dict().keys()
+    u = first(s)
+    mean = (u[..., 0:8:2, 0:8:2] + u[..., 1:8:2, 0:8:2] + u[..., 0:8:2, 1:8:2] + u[..., 1:8:2, 1:8:2]) / 4
+    through = second(pool(neuron(u)))
+    wanted = last(through + mean)
+    neuron.reset()
+    last.reset()
+    assert torch.equal(model.blocks[1](s), wanted) and 0 < wanted.mean() < 1
+    last.reset()
+    assert not torch.equal(last(through), wanted)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from snn5.errors import UserError
+from snn5.errors import NotPortable, UserError
 from snn5.inference.engine import _table as k
 from snn5.inference.engine._kernel import run
 from snn5.inference.engine._layout import lay_out
@@ -74,7 +74,8 @@ class Engine:
             early: stop each sample as the network's cutoff says, if it has one. record: keep every spike.
 
         Raises:
-            UserError: the input's shape, or a number too large for exact sums; a potential left 24 bits.
+            UserError: the input's shape, or a number too large for exact sums.
+            NotPortable: a potential left 24 bits.
         """
         net = self.network
         x = self._input(x_TNCHW, (1, net.time_steps))
@@ -156,7 +157,7 @@ class Engine:
 
     def _check(self, row: int) -> None:
         if row != k.FINISHED:
-            raise UserError(f"population {self.program.names[row]}: a potential leaves 24 bits; use a smaller weight scale")
+            raise NotPortable(f"population {self.program.names[row]}: a potential leaves 24 bits; use a smaller weight scale")
 
 
 def _share(work: Callable[[int, int, int], int], n: int, workers: int) -> int:

@@ -1,0 +1,79 @@
+"""From a ReLU twin to a spiking network: the threshold by hand, and weights that mean the same."""
+
+import numpy as np
+import pytest
+import torch
+
+from experiments._hand_over import hand_over, threshold_of
+from snn5.datasets import Split
+from snn5.errors import UserError
+from snn5.models import SpikingModel, ann_twin, create_model, initialise
+from snn5.training import Samples, samples
+
+SHAPE = {"in_channels": 3, "num_classes": 4, "image_size": 12, "time_steps": 2}
+
+
+def net(shortcut: bool) -> SpikingModel:
+    model = create_model("spiking_airnet", width=3, shortcut=shortcut, neuron="lif", **SHAPE)
+    initialise(model, torch.Generator().manual_seed(1))
+    return model
+
+
+def images() -> Samples:
+    x_TNCHW = np.random.default_rng(0).integers(0, 256, (1, 40, 3, 12, 12)).astype(np.uint8)
+    info = {"dataset": "made", "num_classes": 4, "scale": 255, "split": "train"}
+    return samples(Split(x_TNCHW=x_TNCHW, y_N=np.arange(40) % 4, index_N=np.arange(40), info=info))
+
+
+@pytest.mark.parametrize("shortcut", [False, True])
+def test_scaled_weights_mean_the_same_to_relus(shortcut: bool) -> None:
+    """ReLU(x / theta) = ReLU(x) / theta: a ReLU network with the handed weights answers what the twin answers, whatever theta."""
+    model = net(shortcut)
+    twin, other = ann_twin(model), ann_twin(model)
+    initialise(twin, torch.Generator().manual_seed(2))
+    for module in twin.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0.0, 0.2)
+            module.running_var.uniform_(0.5, 2.0)
+    hand_over(twin, other, 2.5)
+    x_TNCHW = images().batch(torch.arange(8))[0]
+    with torch.no_grad():
+        wanted, found = twin.eval()(x_TNCHW), other.eval()(x_TNCHW)
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)
+    assert wanted.std() > 0.01 and not torch.equal(other.state_dict()["head.weight"], twin.state_dict()["head.weight"])
+
+
+def test_the_network_gets_the_scaled_weights() -> None:
+    model = net(True)
+    twin = ann_twin(model)
+    initialise(twin, torch.Generator().manual_seed(2))
+    hand_over(twin, model, 4.0)
+    ours, theirs = model.state_dict(), twin.state_dict()
+    assert torch.equal(ours["head.weight"], 4 * theirs["head.weight"]) and torch.equal(ours["head.bias"], theirs["head.bias"])
+    assert torch.equal(ours["blocks.1.0.1.weight"], theirs["blocks.1.0.1.weight"] / 4)
+    assert torch.equal(ours["blocks.1.0.1.running_var"], theirs["blocks.1.0.1.running_var"] / 16)
+    assert torch.equal(ours["stem_conv.2.running_var"], theirs["stem_conv.2.running_var"])  # it hears the image
+
+
+def test_the_threshold_by_hand() -> None:
+    """The mean over the six layers of the quantile of what is above 0."""
+    twin, seen = ann_twin(net(False)), []
+    for module in twin.modules():
+        if isinstance(module, torch.nn.ReLU):
+            module.register_forward_hook(lambda _m, _i, y: seen.append(y[y > 0].numpy()))
+    data = images()
+    with torch.no_grad():
+        twin.eval()(data.batch(torch.arange(40))[0])
+    wanted = np.mean([np.quantile(y, 0.7) for y in seen])
+    assert len(seen) == 6 and threshold_of(twin, data, 0.7) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_errors() -> None:
+    twin = ann_twin(net(False))
+    with torch.no_grad():
+        next(m for m in twin.modules() if isinstance(m, torch.nn.BatchNorm2d)).bias.fill_(-1e6)
+    with pytest.raises(UserError, match=r"a layer of the guide is silent.*train the guide longer"):
+        threshold_of(twin, images(), 0.9)
+    other = create_model("ms_resnet18", width=4, **SHAPE)
+    with pytest.raises(UserError, match="ms_resnet18: a guide's network needs a batch norm for each neuron and one linear layer"):
+        hand_over(ann_twin(other), other, 1.0)
