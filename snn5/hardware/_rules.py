@@ -82,7 +82,7 @@ def _maximum(module: Any, wire: Wire, name: str) -> Wire:
         there = wire.tracer.gate(f"{name}.{least + 1}", wire.form, float(least))
         answer = wire.tracer.gate(f"{name}.any{least + 1}", convolve(there.form, outer), 0.0)
         pooled = answer if pooled is None else pooled + answer
-    return pooled or wire
+    return wire if pooled is None else pooled
 
 
 def _or(module: OrPool2d, wire: Wire, name: str) -> Wire:

@@ -130,6 +130,34 @@ class Wire:
         return not_portable(tracer.model, [*tracer.problems, problem])
 
 
+def _refusing(operation: str) -> Callable[..., Any]:
+    def refuse(wire: Wire, *_others: Any) -> Any:
+        raise wire._refused(f"takes {operation}")
+
+    return refuse
+
+
+# Python looks these up on the class, past `__getattr__`.
+for _operation in (
+    "len",
+    "getitem",
+    "iter",
+    "contains",
+    "sub",
+    "truediv",
+    "rtruediv",
+    "matmul",
+    "rmatmul",
+    "neg",
+    "abs",
+    "pow",
+    "gt",
+    "ge",
+    "lt",
+):
+    setattr(Wire, f"__{_operation}__", _refusing(_operation))
+
+
 def pool(channels: int, window: tuple[int, int], weight: float, *, stride: int, padding: int = 0) -> Term:
     """`weight` times the sum over windows, channel by channel."""
     values = torch.full((channels, 1, *window), weight, dtype=torch.float64)
