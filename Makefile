@@ -10,7 +10,7 @@ export PYTHON
 .PHONY: repro test ui doctor publish clean install
 repro: install
 	@python -m snn5.recover
-	dvc repro
+	@python -m snn5.repro
 test: install
 	ruff check .
 	ruff format --check .

@@ -1,80 +1,16 @@
-"""The one place that starts DVC: each call is a child process group that ends with its flow."""
+"""DVC as Prefect tasks."""
 
 import json
-import os
-import re
-import sys
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from graphlib import TopologicalSorter
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
-from snn5._processes import Child
-from snn5.errors import UserError
-from snn5.files import find_root
-
-Outcome = Literal["ran", "cached", "unchanged"]
-
-TAIL = 15  # lines of a failed stage that the error repeats
-
-_EVENTS: dict[Outcome, re.Pattern[str]] = {
-    "ran": re.compile(r"^Running stage '(.+)':$"),
-    "cached": re.compile(r"^Stage '(.+)' is cached - skipping run"),
-    "unchanged": re.compile(r"^Stage '(.+)' didn't change, skipping$"),
-}
-_EDGE = re.compile(r'^(?:"([^"]+)" -> )?"([^"]+)";$')
-_BUSY = re.compile(r"Unable to acquire lock|is busy, it is being blocked by")
-
-
-class StageFailed(UserError):
-    """A DVC command failed; `tail` holds its last lines, `busy` says that another DVC process held the lock."""
-
-    def __init__(self, command: str, status: int, tail: list[str]) -> None:
-        super().__init__(command, status, tail)
-        self.tail = tail
-        self.busy = any(_BUSY.search(line) for line in tail)
-
-    def __str__(self) -> str:
-        command, status, tail = self.args
-        return "\n".join([f"`{command}` failed with exit status {status}; its last lines:", *(f"  {line}" for line in tail)])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Graph:
-    """The pipeline as dvc.yaml declares it: stage -> the stages it reads from, in an order that has these first."""
-
-    parents: dict[str, list[str]]
-
-    def stages(self, prefix: str) -> list[str]:
-        """The stages of the phase `prefix` (`p1` -> p1_..., p1_...@...), each after those it reads from."""
-        return [stage for stage in self.parents if stage.startswith(f"{prefix}_")]
-
-    def before(self, stages: list[str]) -> list[str]:
-        """All stages that `stages` depend on, themselves left out."""
-        found: set[str] = set()
-        todo = list(stages)
-        while todo:
-            new = set(self.parents[todo.pop()]) - found
-            found |= new
-            todo.extend(new)
-        return [stage for stage in self.parents if stage in found and stage not in stages]
-
-
-def read_graph() -> Graph:
-    """Ask DVC for the pipeline (`dvc dag` has the names of `dvc stage list` and what depends on what)."""
-    parents: dict[str, list[str]] = {}
-    for line in _ask("dag", "--dot"):
-        if match := _EDGE.match(line):
-            reads, stage = match.groups()
-            parents.setdefault(stage, []).extend([reads] if reads else [])
-    return Graph(parents={stage: parents[stage] for stage in TopologicalSorter(parents).static_order()})
+from snn5 import _dvc
+from snn5._dvc import Outcome, StageFailed, outcome_of
 
 
 def _heals(task: Any, run: Any, state: Any) -> bool:
@@ -97,7 +33,7 @@ def stale(stages: list[str]) -> list[str]:
     """Those of `stages` whose outputs do not belong to their present inputs, in the given order."""
     if not stages:
         return []
-    status = json.loads(next(line for line in reversed(_ask("status", "--json", *stages)) if line.startswith("{")))
+    status = json.loads(next(line for line in reversed(_dvc.ask("status", "--json", *stages)) if line.startswith("{")))
     return [stage for stage in stages if stage in status]
 
 
@@ -121,39 +57,12 @@ def repro(stage: str, force: bool = False) -> dict[str, Outcome]:
 
     def show(line: str) -> None:
         log.info("%s", line)
-        for outcome, pattern in _EVENTS.items():
-            if match := pattern.match(line):
-                outcomes[match[1]] = outcome
+        outcomes.update(outcome_of(line))
 
     _run("repro", *(["--force", "--single-item"] if force else []), stage, show=show)
     return outcomes
 
 
-def _ask(*arguments: str) -> list[str]:
-    lines: list[str] = []
-    _run(*arguments, show=lines.append)
-    return lines
-
-
 def _run(*arguments: str, show: Callable[[str], None]) -> None:
-    tail: deque[str] = deque(maxlen=TAIL)
-    child = Child([sys.executable, "-m", "dvc", *arguments], cwd=find_root(), env=_environment())
-    try:
-        for line in child.lines:
-            if line := line.rstrip():
-                tail.append(line)
-                show(line)
-        status = child.wait()
-    finally:
-        child.stop()
-    if status:
-        raise StageFailed(f"dvc {' '.join(arguments)}", status, list(tail))
-
-
-def _environment() -> dict[str, str]:
-    """The stage's `python` is ours, its lines come as they are printed, and its tracking run learns which flow run triggered it."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    extra = {"PATH": path, "PYTHONUNBUFFERED": "1"}
-    if flow_run.id:
-        extra["SNN5_TRIGGER"] = str(flow_run.id)
-    return {**os.environ, **extra}
+    """The stage's tracking run learns which flow run triggered it."""
+    _dvc.run(*arguments, show=show, extra={"SNN5_TRIGGER": str(flow_run.id)} if flow_run.id else {})

@@ -7,8 +7,9 @@ from typing import Literal, TypedDict
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
 
-from flows._dvc import StageFailed, read_graph, repro, stale
+from flows._dvc import repro, stale
 from flows._summary import Targets, write_summary
+from snn5._dvc import StageFailed, read_graph
 from snn5.errors import UserError
 from snn5.files import find_root
 from snn5.recover import recover

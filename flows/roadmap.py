@@ -5,8 +5,8 @@ from importlib import import_module
 from prefect import flow
 
 from flows import names
-from flows._dvc import read_graph
 from flows._phase import Upstream, run_stages
+from snn5._dvc import read_graph
 
 
 @flow

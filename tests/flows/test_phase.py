@@ -12,9 +12,9 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ParameterTypeError
 from toy_pipeline import dvc
 
-from flows._dvc import StageFailed
 from flows._phase import Upstream, run_phase
 from flows.p4_efficiency import p4_efficiency
+from snn5._dvc import StageFailed
 from snn5.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("server")

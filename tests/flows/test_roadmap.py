@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import toy_pipeline
 
-from flows._dvc import StageFailed
 from flows.roadmap import roadmap
+from snn5._dvc import StageFailed
 
 
 @pytest.mark.slow

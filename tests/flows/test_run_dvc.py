@@ -10,7 +10,8 @@ from prefect import flow
 from toy_pipeline import dvc
 
 from flows import _dvc
-from flows._dvc import Graph, StageFailed, read_graph, repro, stale
+from flows._dvc import repro, stale
+from snn5._dvc import Graph, StageFailed, environment, read_graph
 
 
 @flow
@@ -91,15 +92,20 @@ def test_stale_are_those_whose_inputs_moved_on(toy: Path) -> None:
 
 
 @pytest.mark.usefixtures("server")
-def test_a_stage_learns_who_triggered_it_and_finds_our_python(toy: Path) -> None:
-    seen: dict[str, str] = {}
+def test_a_stage_learns_who_triggered_it(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[dict[str, str]] = []
+    monkeypatch.setattr("snn5._dvc.run", lambda *_arguments, show, extra: seen.append(extra))
 
     @flow
     def look() -> None:
-        seen.update(_dvc._environment())
+        _dvc._run("version", show=print)
 
     state = look(return_state=True)
-    assert seen["SNN5_TRIGGER"] == str(state.state_details.flow_run_id)
-    assert seen["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
-    assert seen["DVC_NO_ANALYTICS"] == "1"
-    assert "SNN5_TRIGGER" not in _dvc._environment()  # outside of a flow
+    _dvc._run("version", show=print)
+    assert seen == [{"SNN5_TRIGGER": str(state.state_details.flow_run_id)}, {}]  # the second outside of a flow
+
+
+def test_a_stage_finds_our_python() -> None:
+    found = environment({"SNN5_TRIGGER": "x"})
+    assert found["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
+    assert found["DVC_NO_ANALYTICS"] == "1" and found["SNN5_TRIGGER"] == "x"

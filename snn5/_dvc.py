@@ -1,0 +1,118 @@
+"""The one place that starts DVC: each call is a child process group that ends with its parent."""
+
+import os
+import re
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Literal
+
+from snn5._processes import Child
+from snn5.errors import UserError
+from snn5.files import find_root
+
+Outcome = Literal["ran", "cached", "unchanged"]
+
+TAIL = 15  # lines of a failed stage that the error repeats
+
+_EVENTS: dict[Outcome, re.Pattern[str]] = {
+    "ran": re.compile(r"^Running stage '(.+)':$"),
+    "cached": re.compile(r"^Stage '(.+)' is cached - skipping run"),
+    "unchanged": re.compile(r"^Stage '(.+)' didn't change, skipping$"),
+}
+_EDGE = re.compile(r'^(?:"([^"]+)" -> )?"([^"]+)";$')
+_BUSY = re.compile(r"Unable to acquire lock|is busy, it is being blocked by")
+
+
+class StageFailed(UserError):
+    """A DVC command failed; `tail` holds its last lines, `busy` says that another DVC process held the lock."""
+
+    def __init__(self, command: str, status: int, tail: list[str]) -> None:
+        super().__init__(command, status, tail)
+        self.tail = tail
+        self.busy = any(_BUSY.search(line) for line in tail)
+
+    def __str__(self) -> str:
+        command, status, tail = self.args
+        return "\n".join([f"`{command}` failed with exit status {status}; its last lines:", *(f"  {line}" for line in tail)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graph:
+    """The pipeline as dvc.yaml declares it: stage -> the stages it reads from, in an order that has these first."""
+
+    parents: dict[str, list[str]]
+
+    def stages(self, prefix: str) -> list[str]:
+        """The stages of the phase `prefix` (`p1` -> p1_..., p1_...@...), each after those it reads from."""
+        return [stage for stage in self.parents if stage.startswith(f"{prefix}_")]
+
+    def before(self, stages: list[str]) -> list[str]:
+        """All stages that `stages` depend on, themselves left out."""
+        found: set[str] = set()
+        todo = list(stages)
+        while todo:
+            new = set(self.parents[todo.pop()]) - found
+            found |= new
+            todo.extend(new)
+        return [stage for stage in self.parents if stage in found and stage not in stages]
+
+
+def read_graph() -> Graph:
+    """Ask DVC for the pipeline (`dvc dag` has the names of `dvc stage list` and what depends on what)."""
+    parents: dict[str, list[str]] = {}
+    for line in ask("dag", "--dot"):
+        if match := _EDGE.match(line):
+            reads, stage = match.groups()
+            parents.setdefault(stage, []).extend([reads] if reads else [])
+    return Graph(parents={stage: parents[stage] for stage in TopologicalSorter(parents).static_order()})
+
+
+def outcome_of(line: str) -> dict[str, Outcome]:
+    """What a line of DVC's says about a stage: its name and what became of it; empty for other lines."""
+    return {match[1]: outcome for outcome, pattern in _EVENTS.items() if (match := pattern.match(line))}
+
+
+def ask(*arguments: str) -> list[str]:
+    """The lines that `dvc arguments...` prints."""
+    lines: list[str] = []
+    run(*arguments, show=lines.append)
+    return lines
+
+
+def run(
+    *arguments: str,
+    show: Callable[[str], None],
+    extra: Mapping[str, str] | None = None,
+    begun: Callable[[Child], None] = lambda _child: None,
+) -> None:
+    """Run `dvc arguments...` in the project; `show` gets each line that is not empty.
+
+    Args:
+        extra: environment variables beside ours. begun: gets the process, which another thread may stop.
+
+    Raises:
+        StageFailed: with the last lines of the output.
+    """
+    tail: deque[str] = deque(maxlen=TAIL)
+    child = Child([sys.executable, "-m", "dvc", *arguments], cwd=find_root(), env=environment(extra or {}))
+    begun(child)
+    try:
+        for line in child.lines:
+            if line := line.rstrip():
+                tail.append(line)
+                show(line)
+        status = child.wait()
+    finally:
+        child.stop()
+    if status:
+        raise StageFailed(f"dvc {' '.join(arguments)}", status, list(tail))
+
+
+def environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """The stage's `python` is ours, and its lines come as they are printed."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    return {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1", **extra}
