@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from experiments._hand_over import hand_over, threshold_of
+from experiments._hand_over import check, hand_over, threshold_of
 from snn5.compression import Teacher
 from snn5.config import Fast
 from snn5.models import SpikingModel, ann_twin, initialise
@@ -45,14 +45,14 @@ def guided(
         model: on its device; it begins with the twin's weights, see _hand_over. generator: of the twin's weights, order, shifts.
         report: called after each of the twin's epochs.
     """
-    guide, device = settings.guide, train.y_N.device
+    guide, device, v_threshold = settings.guide, train.y_N.device, check(model)
     twin = ann_twin(model)
     initialise(twin, generator)
     twin.to(device)
     recipe = replace(settings.train, epochs=guide.epochs, lr=guide.lr)
     plan = PacePlan(replace(settings.pace, step_plan=[[guide.epochs, 1]]))
     fit(twin, train, val, recipe, generator=generator, report=report, plan=plan, resume=resume, every_s=float("inf"), keep_finished=True)
-    hand_over(twin, model, threshold_of(twin, train, guide.quantile))
+    hand_over(twin, model, threshold_of(twin, train, guide.quantile), v_threshold)
     teacher = Teacher(model=twin, weight=guide.weight, temperature=guide.temperature)
     with teacher.on(model).watching() as heard:
 

@@ -1,6 +1,5 @@
 """DVC as Prefect tasks."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -33,8 +32,8 @@ def stale(stages: list[str]) -> list[str]:
     """Those of `stages` whose outputs do not belong to their present inputs, in the given order."""
     if not stages:
         return []
-    status = json.loads(next(line for line in reversed(_dvc.ask("status", "--json", *stages)) if line.startswith("{")))
-    return [stage for stage in stages if stage in status]
+    found = _dvc.changed(*stages)
+    return [stage for stage in stages if stage in found]
 
 
 @task(name="dvc repro", task_run_name="{stage}", **_TASK)

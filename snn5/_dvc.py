@@ -1,8 +1,10 @@
 """The one place that starts DVC: each call is a child process group that ends with its parent."""
 
+import json
 import os
 import re
 import sys
+import warnings
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -71,6 +73,30 @@ def read_graph() -> Graph:
     return Graph(parents={stage: parents[stage] for stage in TopologicalSorter(parents).static_order()})
 
 
+def changed(*stages: str) -> set[str]:
+    """Those of `stages` (default: all) whose outputs do not belong to their present inputs; what reads from them is not followed."""
+    return set(json.loads(next(line for line in reversed(ask("status", "--json", *stages)) if line.startswith("{"))))
+
+
+def put_lock_in_order() -> None:
+    """Sort dvc.lock as one `dvc repro` from nothing would have written it: DVC appends a new stage when it ends, and side by side that is
+    chance."""
+    from dvc.repo import Repo
+    from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
+    from dvc.utils.serialize import modify_yaml
+
+    root = find_root()
+    if not (root / "dvc.lock").is_file():
+        return
+    with warnings.catch_warnings(), Repo(str(root), _wait_for_lock=True) as repo, repo.lock:
+        warnings.simplefilter("ignore", DeprecationWarning)  # DVC's, about what it calls
+        order = [stage.addressing for stage in plan_repro(get_active_graph(repo.index.graph), collect_stages(repo, ["dvc.yaml"]))]
+        with modify_yaml(str(root / "dvc.lock")) as lock:
+            stages, place = lock.get("stages") or {}, {name: i for i, name in enumerate(order)}
+            for name in sorted(stages, key=lambda name: place.get(name, len(place))):
+                stages[name] = stages.pop(name)
+
+
 def outcome_of(line: str) -> dict[str, Outcome]:
     """What a line of DVC's says about a stage: its name and what became of it; empty for other lines."""
     return {match[1]: outcome for outcome, pattern in _EVENTS.items() if (match := pattern.match(line))}
@@ -79,7 +105,7 @@ def outcome_of(line: str) -> dict[str, Outcome]:
 def ask(*arguments: str) -> list[str]:
     """The lines that `dvc arguments...` prints."""
     lines: list[str] = []
-    run(*arguments, show=lines.append)
+    run("--wait-for-lock", *arguments, show=lines.append)
     return lines
 
 
@@ -87,19 +113,17 @@ def run(
     *arguments: str,
     show: Callable[[str], None],
     extra: Mapping[str, str] | None = None,
-    begun: Callable[[Child], None] = lambda _child: None,
 ) -> None:
     """Run `dvc arguments...` in the project; `show` gets each line that is not empty.
 
     Args:
-        extra: environment variables beside ours. begun: gets the process, which another thread may stop.
+        extra: environment variables beside ours.
 
     Raises:
         StageFailed: with the last lines of the output.
     """
     tail: deque[str] = deque(maxlen=TAIL)
     child = Child([sys.executable, "-m", "dvc", *arguments], cwd=find_root(), env=environment(extra or {}))
-    begun(child)
     try:
         for line in child.lines:
             if line := line.rstrip():

@@ -9,7 +9,7 @@ class UserError(Exception):
 
 
 class NotPortable(UserError):
-    """A network that has no form in whole numbers, or none that a chip can hold; the message names its layers, why, and what is nearest."""
+    """A network that has no form in whole numbers, or none that a chip can hold; the message says which part, why, and what to do."""
 
 
 def unknown(kind: str, name: str, known: Iterable[str], remedy: str = "") -> UserError:

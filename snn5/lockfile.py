@@ -1,8 +1,11 @@
 """dvc.lock, read only: which stage made which bytes, and from which parameters."""
 
+import fcntl
 import json
 import time
+from collections.abc import Iterator
 from configparser import ConfigParser, Error
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ import yaml
 from snn5.errors import UserError, unknown
 from snn5.files import md5
 
-_LOOKS = 5  # at a dvc.lock that seems broken
+PATIENCE_S = 10.0  # with a dvc that holds its lock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,12 +97,9 @@ def read(root: Path) -> Lock:
     Raises:
         UserError: it is broken.
     """
-    for _ in range(_LOOKS - 1):
-        try:
-            return parse(_text(root), root)
-        except UserError:
-            time.sleep(0.1)  # DVC writes it in place: another dvc may be halfway
-    return parse(_text(root), root)
+    with _while_no_dvc_writes(root):
+        text = _text(root)
+    return parse(text, root)
 
 
 def parse(text: str, root: Path) -> Lock:
@@ -114,6 +114,25 @@ def parse(text: str, root: Path) -> Lock:
     except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"dvc.lock is broken ({type(error).__name__}); repair it with `python -m snn5.recover`") from error
     return Lock(root=root, stages=stages)
+
+
+@contextmanager
+def _while_no_dvc_writes(root: Path) -> Iterator[None]:
+    """Hold DVC's lock, as dvc.lock.Lock does, while a file is read that it writes in place; after `PATIENCE_S` do without it."""
+    path, deadline = root / ".dvc" / "tmp" / "lock", time.monotonic() + PATIENCE_S
+    if not path.parent.is_dir():
+        yield
+        return
+    with path.open("a") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(0.05)
+        yield
 
 
 def _text(root: Path) -> str:

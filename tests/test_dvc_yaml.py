@@ -31,7 +31,7 @@ PHASES = pytest.mark.parametrize("name", sorted(name for name in STAGES if name 
 # What carries a stage and cannot change a byte of its outputs, wherever it is imported.
 CARRIERS = {
     "snn5/__init__.py": "switches telemetry off and lets idle threads sleep",
-    "snn5/errors.py": "words of errors; a stage that raises writes nothing",
+    "snn5/errors.py": "kinds and words of errors; a stage that raises writes nothing, but for the words of a NotPortable in P5",
     "snn5/_card_checks.py": "raises or does nothing",
     "snn5/_progress.py": "draws",
     "snn5/config.py": "checks settings; every value stands in params.yaml (tests/test_config.py), which DVC tracks",

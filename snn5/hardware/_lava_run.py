@@ -33,9 +33,9 @@ def run(network: IntegerNetwork, x_TNCHW: Int, *, how: Plan | None = None) -> Tr
         how: another plan than the network's own (for tests).
 
     Raises:
-        NotPortable: range of the input; a current outside the 16 bits of Loihi's dendrites (its CPU simulation has no such limit);
+        NotPortable: input of more than 8 bits; a current outside the 16 bits of Loihi's dendrites (its CPU simulation has no such limit);
             what `plan` refuses.
-        UserError: shape of the input; Lava is not installed.
+        UserError: shape of the input, or an input below 0; Lava is not installed.
     """
     x_TNCHW = np.asarray(x_TNCHW, np.int64)
     steps = network.time_steps
@@ -43,7 +43,8 @@ def run(network: IntegerNetwork, x_TNCHW: Int, *, how: Plan | None = None) -> Tr
         need = ", ".join(map(str, network.input_shape))
         raise UserError(f"input of shape {list(x_TNCHW.shape)}; need [1 or {steps}, N, {need}]")
     if x_TNCHW.min(initial=0) < 0 or x_TNCHW.max(initial=0) >= 2**INPUT_BITS:
-        raise NotPortable(f"input from {x_TNCHW.min()} to {x_TNCHW.max()}; need 0 to {2**INPUT_BITS - 1}, what a graded spike carries here")
+        kind = UserError if x_TNCHW.min() < 0 else NotPortable
+        raise kind(f"input from {x_TNCHW.min()} to {x_TNCHW.max()}; need 0 to {2**INPUT_BITS - 1}, what a graded spike carries here")
     how = how or plan(network)
     n, classes = x_TNCHW.shape[1], len(network.readout.bias)
     copies = _copies(n, how)

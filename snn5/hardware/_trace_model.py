@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from snn5.errors import UserError
+from snn5.errors import NotPortable
 from snn5.hardware._form import Form, NotLinear, Shape, Term, convolve, source
 from snn5.hardware._unportable import Problem, not_portable, reason_for
 
@@ -123,39 +123,35 @@ class Wire:
         wire = next(a for a in (*args, *(kwargs or {}).values()) if isinstance(a, Wire))
         raise wire._refused(f"calls {getattr(function, '__name__', function)}")
 
-    def _refused(self, what: str) -> UserError:
+    def _refused(self, what: str) -> NotPortable:
         tracer = self.tracer
         nearest = "use layers, sums, products of spikes, pools and the mean over the image"
         problem = Problem(layer=tracer.place, kind="operation", reason=f"its forward {what} of an activation", nearest=nearest)
         return not_portable(tracer.model, [*tracer.problems, problem])
 
 
-def _refusing(operation: str) -> Callable[..., Any]:
+def _refusing(what: str) -> Callable[..., Any]:
     def refuse(wire: Wire, *_others: Any) -> Any:
-        raise wire._refused(f"takes {operation}")
+        raise wire._refused(what)
 
     return refuse
 
 
 # Python looks these up on the class, past `__getattr__`.
-for _operation in (
-    "len",
-    "getitem",
-    "iter",
-    "contains",
-    "sub",
-    "truediv",
-    "rtruediv",
-    "matmul",
-    "rmatmul",
-    "neg",
-    "abs",
-    "pow",
-    "gt",
-    "ge",
-    "lt",
-):
-    setattr(Wire, f"__{_operation}__", _refusing(_operation))
+_SPECIAL = {
+    "asks for the length": ("len",),
+    "takes a part": ("getitem", "iter", "contains", "setitem"),
+    "compares the size": ("eq", "ne", "gt", "ge", "lt", "le"),
+    "makes a number": ("float", "int", "round", "abs"),
+    "subtracts a number or another one": ("sub", "neg"),
+    "divides": ("truediv", "rtruediv", "floordiv", "mod"),
+    "takes a power": ("pow", "rpow"),
+    "makes a matrix product": ("matmul", "rmatmul"),
+    "combines bits": ("and", "or", "xor", "invert"),
+}
+for _what, _operations in _SPECIAL.items():
+    for _operation in _operations:
+        setattr(Wire, f"__{_operation}__", _refusing(_what))
 
 
 def pool(channels: int, window: tuple[int, int], weight: float, *, stride: int, padding: int = 0) -> Term:

@@ -5,6 +5,6 @@ What runs there is proved against the network's own reference: `compare(network.
 
 from snn5.hardware._lava_plan import Plan, plan
 from snn5.hardware._lava_resources import Resources, resources
-from snn5.hardware._lava_run import run
+from snn5.hardware._lava_run import LARGEST_CURRENT, run
 
-__all__ = ["Plan", "Resources", "plan", "resources", "run"]
+__all__ = ["LARGEST_CURRENT", "Plan", "Resources", "plan", "resources", "run"]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from snn5.report._results import Results
 from snn5.report._tasks import Task
 from snn5.report._text import accuracy, decimal, fraction, seeds, signed, spread, whole, with_unit
+from snn5.report.sections._lava import TITLES as ON_LAVA
 
 
 def evidence(task: Task, results: Results) -> str:
@@ -116,7 +117,7 @@ def _spinnaker(r: Results) -> str:
             size = f"n = {r.samples(stage)}, {seeds(int(count or 0))}"
             said.append(f"{slot}: {whole(wrong)} spikes differ on NEST, {same}, {place} one 48-chip board ({size})")
         elif r.get(stage):
-            said.append(f"{slot}: no form in whole numbers")
+            said.append(f"{slot}: not ported, as the chips cannot hold it")
     return f"P6's network on {'; '.join(said)}" if said else ""
 
 
@@ -204,18 +205,19 @@ def _reproducible(r: Results) -> str:
     return "; ".join(found)
 
 
-_ON_LAVA = ("dense", "p1-frames", "p6-frames", "p1-events", "p6-events", "attention")
-
-
 def _lava(r: Results) -> str:
     equal, count = r.number("p5_lava", "networks_equal"), r.number("p5_lava", "networks")
     change = r.value("p5_lava", "int/acc_change", "p6-frames/")
     if equal is None or count is None:
         return ""
-    shown = next((f" ({n:.0f} samples each)" for name in _ON_LAVA if (n := r.number("p5_lava", f"{name}/lava/samples"))), "")
-    text = f"{equal:.0f} of {count:.0f} networks are spike for spike the same on Lava's simulation{shown}"
+    shown = next((f" ({n:.0f} samples each)" for name in ON_LAVA if (n := r.number("p5_lava", f"{name}/lava/samples"))), "")
+    text = (
+        f"{equal:.0f} of {count:.0f} networks are spike for spike the same on Lava's simulation{shown}"
+        if count
+        else "no network ran on Lava"
+    )
     if unported := r.number("p5_lava", "networks_unported"):
-        text += f"; {unported:.0f} more have no form in whole numbers that Loihi holds"
+        text += f"; {unported:.0f} cannot be ported"
     loss = "" if change is None else f"; P6's network in whole numbers {signed(100 * change.mean)} points ({seeds(change.seeds)})"
     return text + loss
 

@@ -13,7 +13,8 @@ from snn5.record import Run
 def compared(source: Checkpoint, test: Split, params: dict[str, object]) -> Run:
     """One network's figures; with its early exit, but for the parity, which is looked at in all steps."""
     network, x_TNCHW = to_integer(source), test.x_TNCHW.astype(np.int64)
-    ready, wanted = engine.compile(network), network.run(x_TNCHW)
+    wanted = network.run(x_TNCHW)  # first: it says what leaves 24 bits
+    ready = engine.compile(network)
     whole, early = ready(x_TNCHW, early=False, record=True), ready(x_TNCHW)
     logits_TNK, y_N = all_logits(source.build(), test)
     step_N, float_N = leave(logits_TNK, rule_of(source.card.cutoff) or never)

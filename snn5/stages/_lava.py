@@ -24,13 +24,14 @@ def answers(network: IntegerNetwork, split: Split) -> tuple[np.ndarray, int]:
 
 
 def loss_run(found: Checkpoint, test: Split, seed: int) -> Run:
-    """Accuracy in floats and in whole numbers on the whole test set, all steps run; for a network without such a form the reason."""
+    """Accuracy in floats and in whole numbers on the whole test set, all steps run; for a network that the chips cannot hold the reason."""
     params = {"seed": seed, "n_test": len(test), "T": found.card.time_steps, "model": found.card.model}
     try:
         network = to_integer(found)
         whole_N, peak = answers(network, test)
     except NotPortable as error:
         return unported(error, params)
+    loud = f"a current of {peak} leaves Loihi's 16 bits; port with fewer bits for weights"
     real = evaluate(found.build(), samples(test))
     accuracy, agreement = float((whole_N == test.y_N).mean()), float((whole_N == real.prediction_N.numpy()).mean())
     return Run(
@@ -43,6 +44,7 @@ def loss_run(found: Checkpoint, test: Split, seed: int) -> Run:
             "int/exact": float(network.exact),
             "int/peak_current": float(peak),
         },
+        details={REASON: loud} if peak > lava.LARGEST_CURRENT else {},
     )
 
 

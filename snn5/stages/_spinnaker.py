@@ -9,7 +9,7 @@ import numpy as np
 from snn5.checkpoint import Checkpoint
 from snn5.config import Spinnaker
 from snn5.datasets import Split
-from snn5.errors import UserError
+from snn5.errors import NotPortable, UserError
 from snn5.hardware import IntegerNetwork, Trace, nir, spinnaker, to_integer
 from snn5.inference import all_logits
 from snn5.record import Run
@@ -96,8 +96,11 @@ def on_chip(
 
 def through_nir(source: Checkpoint, x_TNCHW: np.ndarray) -> tuple[dict[str, float], dict[str, Any]]:
     """Out to NIR and back, and read by SpikingJelly, which wants one threshold for a layer: so with a scale for the layer."""
-    network = to_integer(source, scale="tensor")
-    wanted = network.run(x_TNCHW, step=spinnaker.exact_step).logits_TNK
+    try:
+        network = to_integer(source, scale="tensor")
+        wanted = network.run(x_TNCHW, step=spinnaker.exact_step).logits_TNK
+    except NotPortable as error:
+        return {}, {"nir": str(error)}
     with tempfile.TemporaryDirectory(prefix="snn5-nir-") as folder:
         path = nir.export(network, Path(folder) / "network.nir", inclusive=True)
         same = np.array_equal(nir.load(path).run(x_TNCHW, step=spinnaker.exact_step).logits_TNK, wanted)

@@ -1,4 +1,4 @@
-"""How a stage of P5 records a network that the chips cannot hold."""
+"""How a stage of P5 records a network that what it is ported to cannot hold."""
 
 from snn5.errors import NotPortable
 from snn5.record import Run

@@ -54,10 +54,10 @@ def run(stage: Stage) -> Record:
     summary: dict[str, float] = {}
     for name, (slot, _) in NETWORKS.items():
         own = [runs[f"{name}-seed{seed}"] for seed in seeds]
-        if any(REASON in made.details for made in own):
-            continue
-        own[0].details |= proof(to_integer(done[name, seeds[0]][0]), splits[slot].test, settings.samples)
-        summary |= summarise(own, prefix=f"{name}/") | proved(own[0], f"{name}/")
+        if not any(REASON in made.details for made in own):
+            own[0].details |= proof(to_integer(done[name, seeds[0]][0]), splits[slot].test, settings.samples)
+        if all(made.metrics for made in own):
+            summary |= summarise(own, prefix=f"{name}/") | proved(own[0], f"{name}/")
     for seed in seeds:
         checkpoint.save(done[MADE, seed][0], stage.out / "checkpoints" / f"{MADE}-seed{seed}.safetensors")
     differing = [summary[key] for name in NETWORKS if (key := f"{name}/lava/differing") in summary]  # of those that have run on Lava

@@ -24,7 +24,7 @@ def declared(root: Path, name: str, out: Path) -> LockedStage:
     params: dict[str, object] = {}
     deps: dict[str, str] = {}
     try:
-        with Repo(str(root)) as repo:
+        with Repo(str(root), _wait_for_lock=True) as repo, repo.lock:  # another dvc may be writing dvc.lock
             stage = repo.stage.load_one(path=str(root / "dvc.yaml"), name=name)
             paths = [item.def_path for item in stage.outs]
             for dep in stage.deps:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from experiments._hand_over import hand_over, threshold_of
+from experiments._hand_over import check, hand_over, threshold_of
 from snn5.datasets import Split
 from snn5.errors import UserError
 from snn5.models import SpikingModel, ann_twin, create_model, initialise
@@ -75,5 +75,25 @@ def test_errors() -> None:
     with pytest.raises(UserError, match=r"a layer of the guide is silent.*train the guide longer"):
         threshold_of(twin, images(), 0.9)
     other = create_model("ms_resnet18", width=4, **SHAPE)
-    with pytest.raises(UserError, match="ms_resnet18: a guide's network needs a batch norm for each neuron and one linear layer"):
-        hand_over(ann_twin(other), other, 1.0)
+    with pytest.raises(UserError, match="ms_resnet18: a guide's network needs a batch norm for each lif or if neuron and one linear layer"):
+        check(other)
+    with pytest.raises(UserError, match=r"spiking_airnet: neurons that decay their input.*take neuron_args.decay_input: false"):
+        check(net(False))
+
+
+def test_the_first_step_is_the_twin_with_cut_activations() -> None:
+    """A neuron fires where the twin's activation reaches theta, whatever its own threshold."""
+    for v_threshold in (0.5, 1.0):
+        args = {"decay_input": False, "surrogate": "triangle", "v_threshold": v_threshold}
+        model = create_model("spiking_airnet", width=3, neuron="lif", neuron_args=args, **{**SHAPE, "time_steps": 1})
+        initialise(model, torch.Generator().manual_seed(1))
+        twin, found = ann_twin(model), []
+        initialise(twin, torch.Generator().manual_seed(2))
+        hand_over(twin, model, 0.7, check(model))
+        twin.blocks[0][0].register_forward_hook(lambda _m, _i, y, found=found: found.append(y))
+        model.blocks[0][0].register_forward_hook(lambda _m, _i, s, found=found: found.append(s))
+        x_TNCHW = images().batch(torch.arange(8))[0]
+        with torch.no_grad():
+            twin.eval()(x_TNCHW)
+            model.eval()(x_TNCHW)
+        assert ((found[0] >= 0.7) == (found[1] == 1)).float().mean() > 0.999 and 0.01 < found[1].mean() < 0.9

@@ -1,18 +1,20 @@
 """The roadmap with its stages side by side, on toy pipelines: order, what runs at once, what a failure does."""
 
-import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import toy_pipeline
 from toy_pipeline import dvc
 
-from snn5 import repro
+from snn5 import _dvc, _side_by_side, repro
 from snn5._dvc import Graph, StageFailed, read_graph
+from snn5.errors import UserError
 
 TIMED = """
 stages:
@@ -28,7 +30,7 @@ import os, pathlib, sys, time
 name = sys.argv[1]
 pathlib.Path("data").mkdir(exist_ok=True)
 with open("times", "a") as file:
-    file.write(f"{name} begins with {os.environ['SNN5_WORKERS']}\\n")
+    file.write(f"{name} begins with {os.environ.get('SNN5_WORKERS')}\\n")
 other = {"left": "right", "right": "left"}.get(name)
 deadline = time.monotonic() + 60
 while other and f"{other} begins" not in open("times").read():
@@ -48,11 +50,8 @@ def timed(toy: Path) -> Path:
     return toy
 
 
-def test_what_is_ready_runs_at_once_and_the_rest_waits(
-    timed: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(repro, "shares", lambda _cores: (2, 1))
-    repro.main()
+def test_what_is_ready_runs_at_once_and_the_rest_waits(timed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    repro.main(at_once=2)
     lines = (timed / "times").read_text().splitlines()
     at = lines.index
     assert at("first ends") < min(at("left begins with 1"), at("right begins with 1"))
@@ -68,7 +67,7 @@ def test_what_is_ready_runs_at_once_and_the_rest_waits(
 
 
 def test_only_what_changed_and_what_reads_from_it(timed: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    repro.main()
+    repro.main(at_once=2)
     (timed / "data/right").unlink()
     capsys.readouterr()
     repro.main()
@@ -83,28 +82,79 @@ def test_those_come_first_that_most_wait_for(toy: Path) -> None:
     assert todo.index("p1_train@net-frames") < todo.index("p7_data@events") and set(todo) >= {"p4_late", "last", "p5_slow", "p6_broken"}
 
 
-def test_a_failure_stops_those_that_run(toy: Path) -> None:
+def test_after_a_failure_none_begins_and_those_that_run_come_to_their_end(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (toy / "slow.py").write_text("import pathlib, time; time.sleep(4); pathlib.Path('data/p5_slow').mkdir(parents=True, exist_ok=True); ")
+    with (toy / "slow.py").open("a") as file:
+        file.write("pathlib.Path('data/p5_slow/x').write_text('x')\n")
     graph = Graph(parents={"p5_slow": [], "p6_broken": [], "last": ["p6_broken"]})
-    (toy / ".cache/repro").mkdir(parents=True)
-    begin = time.monotonic()
     with pytest.raises(StageFailed, match=r"repro --single-item p6_broken` failed") as caught:
-        repro.side_by_side(graph, list(graph.parents), at_once=2, workers=1)
-    assert "line 29" in caught.value.tail and time.monotonic() - begin < 60  # p5_slow sleeps for 300 s
-    assert not (toy / ".cache/repro/last.log").exists()
+        _side_by_side.side_by_side(graph, list(graph.parents), 2, {})
+    assert "line 29" in caught.value.tail
+    said = capsys.readouterr().out
+    assert "p6_broken FAILED, see .cache/repro/p6_broken.log; still running: p5_slow" in said and "p5_slow: ran" in said
+    assert "last" not in said and (toy / "data/p5_slow/x").is_file()
+
+
+def run_command(toy: Path, *arguments: str) -> "subprocess.Popen[str]":
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-m", "snn5.repro", *arguments]
+    return subprocess.Popen(command, cwd=toy, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_the_command_says_what_failed_without_a_traceback(toy: Path) -> None:
     toy_pipeline.one_stage_a_phase(toy)
     text = (toy / "dvc.yaml").read_text().replace("mkdir -p data/p3_x", "false && mkdir -p data/p3_x")
     (toy / "dvc.yaml").write_text(text)
-    root = Path(__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, "-m", "snn5.repro"], cwd=toy, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True
-    )
-    assert done.returncode == 1 and done.stderr.startswith("error: `dvc --wait-for-lock repro --single-item p3_x` failed")
-    assert "Traceback" not in done.stderr and "last" not in json.dumps([line for line in done.stdout.splitlines() if "ran" in line])
+    process = run_command(toy)
+    out, err = process.communicate()
+    assert process.returncode == 1 and err.startswith("error: `dvc --wait-for-lock repro --single-item p3_x` failed")
+    assert "Traceback" not in err and "last" not in out
 
 
-@pytest.mark.parametrize(("cores", "wanted"), [(1, (1, 1)), (2, (2, 1)), (4, (2, 2)), (16, (5, 3))])
-def test_shares(cores: int, wanted: tuple[int, int]) -> None:
-    assert repro.shares(cores) == wanted
+@pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_takes_its_stages_with_it(toy: Path, signal_: signal.Signals) -> None:
+    process = run_command(toy)
+    log = toy / ".cache/repro/p5_slow.log"
+    deadline = time.monotonic() + 60
+    while not (log.is_file() and "slow begins" in log.read_text()):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.1)
+    sleeper = [p for p in psutil.Process(process.pid).children(recursive=True) if "time.sleep(300)" in " ".join(p.cmdline())]
+    process.send_signal(signal_)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and "Traceback" not in err and "the same command goes on" in err
+    assert len(sleeper) == 1
+    dvcs = [p for p in psutil.process_iter(["cmdline"]) if "p5_slow" in (p.info["cmdline"] or []) and "dvc" in (p.info["cmdline"] or [])]
+    psutil.wait_procs(dvcs, timeout=20)
+    assert not any(p.is_running() for p in dvcs)
+
+
+def test_a_stage_that_another_dvc_holds_is_tried_again(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def busy_twice(*arguments: str, show: object, extra: object) -> None:
+        calls.append(arguments[-1])
+        if len(calls) < 3:
+            raise StageFailed("dvc", 255, ["ERROR: 'data/x' is busy, it is being blocked by:"])
+
+    monkeypatch.setattr(_dvc, "run", busy_twice)
+    monkeypatch.setattr(_side_by_side, "BUSY_S", 0.0)
+    _side_by_side.side_by_side(Graph(parents={"last": []}), ["last"], 1, {})
+    assert calls == ["last"] * 3
+
+
+def test_dvc_lock_is_as_one_repro_writes_it(timed: Path) -> None:
+    """DVC appends stages as they end; side by side that is chance."""
+    repro.main(at_once=2)
+    ours = (timed / "dvc.lock").read_bytes()
+    (timed / "dvc.lock").unlink()
+    dvc(timed, "repro")  # `left` and `right`, which wait for each other, come from DVC's run cache
+    assert (timed / "dvc.lock").read_bytes() == ours and b"left" in ours
+
+
+def test_shares() -> None:
+    assert [repro.shares(cores) for cores in (4, 6)] == [(2, {"SNN5_WORKERS": "2"}), (2, {"SNN5_WORKERS": "3"})]
+    assert repro.shares(4, "4") == (1, {"SNN5_WORKERS": "4"}) and repro.shares(2, "8")[0] == 1
+    assert repro.shares(16, gpu=True) == (1, {})  # which stages would share
+    with pytest.raises(UserError, match=r"SNN5_WORKERS='two'; need a whole number of at least 1"):
+        repro.shares(2, "two")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from small_models import CASES, Case, alive, every_case
+from small_models import Case, alive, every_case
 
 from snn5.errors import NotPortable
 from snn5.hardware import port
@@ -17,8 +17,8 @@ REFUSED = {
     "staa": "threshold follows",
     "glif_resnet": "GLIF",
     "hsvt": "LayerNorm",
-    "spiking_ssm": "spiking_ssm",
-    "spiking_tcn": "its forward takes len of an activation",
+    "spiking_ssm": r"StateSpace .* have no integer form",
+    "spiking_tcn": "its forward asks for the length of an activation",
 }
 
 
@@ -43,8 +43,3 @@ def test_the_engine_is_exact_or_the_model_is_refused(case: Case) -> None:
         assert all(np.array_equal(found.spikes[name], spikes) for name, spikes in wanted.spikes.items())
     rates = [float(spikes.mean()) for spikes in wanted.spikes.values()]
     assert np.mean([0 < rate < 1 for rate in rates]) > 0.7, rates  # silence would prove nothing
-
-
-def test_most_families_are_portable() -> None:
-    portable = {case.small.family for case in CASES} - REFUSED.keys()
-    assert portable == {"sew_resnet", "spiking_resnet", "sew_dvs", "spikingformer_qk", "mlp", "ms_resnet", "airnet"}

@@ -112,7 +112,7 @@ def test_second_repro_changes_nothing(first: Path) -> None:
 
 
 def test_forced_repro_gives_the_same_bytes(first: Path) -> None:
-    """One stage of every script again, with another hash seed and two workers a stage: whatever depends on clocks or leftovers would show."""
+    """One stage of every script again, with another hash seed and two workers each: whatever depends on clocks or leftovers would show."""
     before = (first / "dvc.lock").read_bytes()
     names = run(first, "dvc", "stage", "list", "--name-only").split()
     of_script = {name.partition("@")[0]: name for name in reversed(names)}  # the first of each

@@ -75,8 +75,8 @@ def test_a_network_without_a_form_in_whole_numbers_is_told() -> None:
     board = Record(summary={"p1/nest/agreement": 1.0}, runs={"p6-seed0": Run(details={"not_portable": "x"})})
     found = Results({**full.records, "p5_lava": lava, "p5_spinnaker@frames": board})
     said = {id_: evidence(next(task for task in TASKS if task.id == id_), found).replace("\u202f", " ") for id_ in ("P5.2", "P5.3")}
-    assert "; 2 more have no form in whole numbers" in said["P5.2"]
-    assert said["P5.3"].startswith("P6's network on frames: no form in whole numbers; events: 0 spikes differ")
+    assert "; 2 cannot be ported" in said["P5.2"]
+    assert said["P5.3"].startswith("P6's network on frames: not ported, as the chips cannot hold it; events: 0 spikes differ")
     assert said["P5.3"].endswith("(n = 200, 1 seed)")
 
 

@@ -31,7 +31,7 @@ def _parity(results: Results, title: str) -> Table:
         samples, labels, spikes, differing = (
             results.number(STAGE, f"{name}/lava/{key}") for key in ("samples", "labels", "spikes", "differing")
         )
-        if real is None or exact is None or change is None or samples is None:
+        if real is None or exact is None or change is None:
             continue
         rows.append(
             [
@@ -42,9 +42,11 @@ def _parity(results: Results, title: str) -> Table:
                 "levels kept" if results.number(STAGE, f"{name}/int/exact") == 1 else "rounded to 8 bits",
                 str(results.samples(STAGE, f"{name}-") or ""),
                 str(real.seeds),
-                whole(spikes or 0),
-                whole(differing or 0),
-                f"{labels or 0:.0f} of {samples:.0f}",
+                *(
+                    ("not on Lava", "", "")
+                    if samples is None
+                    else (whole(spikes or 0), whole(differing or 0), f"{labels or 0:.0f} of {samples:.0f}")
+                ),
             ]
         )
     columns = (

@@ -1,4 +1,4 @@
-"""Networks that have no form in whole numbers: which, and why."""
+"""Networks that the chips cannot hold: which, and why."""
 
 from snn5.report._parts import Missing, Part
 from snn5.report._results import Results
