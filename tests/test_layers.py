@@ -44,11 +44,11 @@ LAYERS: list[set[str]] = [
     {"training", "tuning", "compression", "inference", "hardware", "benchmark", "bench", "bio"},
     {"tracking", "report", "gates"},
     {"stages"},
-    {"recover", "cli", "_gate_cli", "_bench_cli", "_tables", "_doctor", "_servers", "_ui", "flows"},
+    {"recover", "repro", "_side_by_side", "_dvc", "cli", "_gate_cli", "_bench_cli", "_tables", "_doctor", "_servers", "_ui", "flows"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 TOOLS = {"prefect", "dvc", "dvc_data", "dvc_objects", "mlflow"}
-MAY_USE_TOOLS = ("snn5/stages/", "snn5/tracking/", "flows/")
+MAY_USE_TOOLS = ("snn5/stages/", "snn5/tracking/", "snn5/_dvc.py", "flows/")
 LONGEST = 300
 
 

@@ -17,6 +17,7 @@ from snn5.config import Config
 from snn5.datasets import Split, Splits
 from snn5.files import read_json
 from snn5.models import ann_twin, initialise
+from snn5.neurons import LIF
 from snn5.training import Samples, samples
 
 ROOT = Path(__file__).parents[2]
@@ -106,6 +107,9 @@ def test_the_network_starts_as_its_twin_and_is_pulled_towards_it(chosen: Config,
     initialise(model, torch.Generator().manual_seed(1))
     train, val = samples(SPLITS.train), samples(SPLITS.val)
     asked, heard = replace(chosen.p1_fast, guide=Guide(epochs=2, lr=0.2, weight=3.0, temperature=1.0)), []
+    for module in model.modules():
+        if isinstance(module, LIF):
+            module.v_threshold = 1.0  # so that a ReLU network with its weights is the twin
     rules: dict[str, Any] = {"generator": torch.Generator().manual_seed(0), "resume": tmp_path / "twin.pt"}
     with guided(model, train, val, asked, report=lambda epoch, _: heard.append(epoch), **rules) as pull:
         twin = ann_twin(model)

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -95,38 +97,53 @@ def test_after_a_failure_none_begins_and_those_that_run_come_to_their_end(toy: P
     assert "last" not in said and (toy / "data/p5_slow/x").is_file()
 
 
-def run_command(toy: Path, *arguments: str) -> "subprocess.Popen[str]":
+def lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@contextmanager
+def running(toy: Path) -> Iterator["subprocess.Popen[str]"]:
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    command = [sys.executable, "-m", "snn5.repro", *arguments]
-    return subprocess.Popen(command, cwd=toy, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    hear = "import signal, runpy; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    # A shell's background jobs do not hear SIGINT, nor do their children.
+    command = [sys.executable, "-c", hear + "runpy.run_module('snn5.repro', run_name='__main__')"]
+    with subprocess.Popen(command, cwd=toy, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_the_command_says_what_failed_without_a_traceback(toy: Path) -> None:
     toy_pipeline.one_stage_a_phase(toy)
     text = (toy / "dvc.yaml").read_text().replace("mkdir -p data/p3_x", "false && mkdir -p data/p3_x")
     (toy / "dvc.yaml").write_text(text)
-    process = run_command(toy)
-    out, err = process.communicate()
+    with running(toy) as process:
+        out, err = process.communicate()
     assert process.returncode == 1 and err.startswith("error: `dvc --wait-for-lock repro --single-item p3_x` failed")
     assert "Traceback" not in err and "last" not in out
 
 
 @pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_takes_its_stages_with_it(toy: Path, signal_: signal.Signals) -> None:
-    process = run_command(toy)
-    log = toy / ".cache/repro/p5_slow.log"
-    deadline = time.monotonic() + 60
-    while not (log.is_file() and "slow begins" in log.read_text()):
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.1)
-    sleeper = [p for p in psutil.Process(process.pid).children(recursive=True) if "time.sleep(300)" in " ".join(p.cmdline())]
-    process.send_signal(signal_)
-    _, err = process.communicate(timeout=30)
+    log, deadline = toy / ".cache/repro/p5_slow.log", time.monotonic() + 120
+    with running(toy) as process:
+        while not (log.is_file() and "slow begins" in log.read_text()):
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.1)
+        started = psutil.Process(process.pid).children(recursive=True)
+        sleeper = [p for p in started if "time.sleep(300)" in " ".join(p.cmdline())]
+        process.send_signal(signal_)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in err and "the same command goes on" in err
     assert len(sleeper) == 1
-    dvcs = [p for p in psutil.process_iter(["cmdline"]) if "p5_slow" in (p.info["cmdline"] or []) and "dvc" in (p.info["cmdline"] or [])]
-    psutil.wait_procs(dvcs, timeout=20)
-    assert not any(p.is_running() for p in dvcs)
+    sleeper[0].kill()  # of another session: a real stage's watchdog ends it
+    while any(lives(p) for p in started):
+        assert time.monotonic() < deadline + 60
+        time.sleep(0.1)
 
 
 def test_a_stage_that_another_dvc_holds_is_tried_again(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
