@@ -14,6 +14,7 @@ from itertools import product
 
 from snn5.bio import HARD, finer
 from snn5.bio.rival import order_splits, rival_trial, rival_verdict
+from snn5.datasets import Split, Splits
 from snn5.parallel import Tick, run_jobs
 from snn5.record import Record, Run
 from snn5.reproducible import seed_of
@@ -28,7 +29,8 @@ def run(stage: Stage) -> Record:
     """Both tasks with every seed."""
     settings = stage.config.p8_ssm
     coarse, _ = read_splits(stage, "events")
-    fine = finer(stage.config.data.events, coarse, settings.dt_ms)
+    found = finer(stage.config.data.events, coarse, settings.dt_ms)
+    fine = Splits(**{side: square(getattr(found, side)) for side in ("train", "val", "test")})
     order = replace(settings.train, epochs=settings.order_epochs)
 
     def job(what: tuple[str, int], tick: Tick) -> Run:
@@ -48,6 +50,14 @@ def run(stage: Stage) -> Record:
     summary, claims = rival_verdict(groups, again, reference="order_hard", target=settings.target)
     runs = {f"{task}-seed{seed}": result for (task, seed), result in made.items()}
     return Record(summary=summary, runs=runs, details={"claims": claims, "n_test": len(fine.test)})
+
+
+def square(split: Split) -> Split:
+    """What is no square, a column of a sound's rows, as channels of one pixel: the network takes all of a step's numbers at once anyway."""
+    steps, samples, channels, height, width = split.x_TNCHW.shape
+    if height == width:
+        return split
+    return replace(split, x_TNCHW=split.x_TNCHW.reshape(steps, samples, channels * height * width, 1, 1))
 
 
 if __name__ == "__main__":

@@ -3,13 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from snn5 import config, record
 from snn5.config import Camera, Data, Rival
-from snn5.datasets import prepare
+from snn5.datasets import Split, prepare
 from snn5.stages._stage import Stage
-from snn5.stages.p8_ssm import run
+from snn5.stages.p8_ssm import run, square
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,3 +43,12 @@ def test_record(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     record.save(run(stage), tmp_path / "two")
     for name in ("metrics.json", "curves.csv"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_a_sounds_rows_become_channels_and_a_cameras_image_stays() -> None:
+    """The network wants squares; a sound's slice is a column of channels."""
+    x_TNCHW = np.arange(2 * 3 * 24, dtype=np.uint8).reshape(2, 3, 1, 24, 1)
+    sound = Split(x_TNCHW=x_TNCHW, y_N=np.zeros(3, np.int64), index_N=np.arange(3), info={})
+    assert square(sound).x_TNCHW.shape == (2, 3, 24, 1, 1) and np.array_equal(square(sound).x_TNCHW[..., 0, 0], x_TNCHW[:, :, 0, :, 0])
+    camera = replace(sound, x_TNCHW=np.zeros((2, 3, 2, 8, 8), np.uint8))
+    assert square(camera) is camera
