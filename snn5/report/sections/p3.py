@@ -72,7 +72,8 @@ def _front(results: Results, numbers: list[int]) -> Drawing:
         axes.annotate("P1's point", points["tradeoff000"], xytext=(6, -11), textcoords="offset points", fontsize=8)
     axes.set(title="accuracy against operations, each trial", xlabel="SynOps per sample, thousands", ylabel="validation accuracy, %")
     axes.margins(x=0.1, y=0.15)
-    axes.legend(loc="lower right")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="lower right")
     text = f"Of {whole(results.number(STAGE, 'tradeoff/trials') or 0)} trials {len(front)} are on the front of accuracy and operations."
     if len(front) > 1:
         (low, a), (high, b) = front[0], front[-1]
