@@ -9,7 +9,6 @@ export PYTHON
 
 .PHONY: repro test ui doctor publish clean install
 repro: install
-	@python -m snn5.recover
 	@python -m snn5.repro
 test: install
 	ruff check .

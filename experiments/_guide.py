@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from experiments._hand_over import check, hand_over, threshold_of
+from experiments._hand_over import hand_over, threshold_of, v_threshold_of
 from snn5.compression import Teacher
 from snn5.config import Fast
 from snn5.models import SpikingModel, ann_twin, initialise
@@ -45,7 +45,7 @@ def guided(
         model: on its device; it begins with the twin's weights, see _hand_over. generator: of the twin's weights, order, shifts.
         report: called after each of the twin's epochs.
     """
-    guide, device, v_threshold = settings.guide, train.y_N.device, check(model)
+    guide, device, v_threshold = settings.guide, train.y_N.device, v_threshold_of(model)
     twin = ann_twin(model)
     initialise(twin, generator)
     twin.to(device)

@@ -40,8 +40,8 @@ def threshold_of(twin: SpikingModel, train: Samples, quantile: float) -> float:
     return sum(found) / len(found)
 
 
-def check(model: SpikingModel) -> float:
-    """Whether `model` can be given a twin's weights; V_th of its neurons.
+def v_threshold_of(model: SpikingModel) -> float:
+    """V_th of the neurons of a model that can be given a twin's weights.
 
     Raises:
         UserError: it has not as many batch norms as neurons, or not one linear layer; its neurons weight their current.

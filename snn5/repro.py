@@ -57,7 +57,13 @@ def out_of_date(graph: Graph) -> list[str]:
 
 
 def main(at_once: int | None = None) -> None:
-    """Everything that is out of date."""
+    """Everything that is out of date.
+
+    Raises:
+        UserError: `at_once` below 1, or what `recover` and DVC refuse. StageFailed: see `side_by_side`.
+    """
+    if at_once is not None and at_once < 1:
+        raise UserError(f"--at-once {at_once}; need at least 1 stage")
     root = find_root()
     os.chdir(root)
     for line in recover(root):

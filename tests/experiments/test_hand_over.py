@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from experiments._hand_over import check, hand_over, threshold_of
+from experiments._hand_over import hand_over, threshold_of, v_threshold_of
 from snn5.datasets import Split
 from snn5.errors import UserError
 from snn5.models import SpikingModel, ann_twin, create_model, initialise
@@ -76,9 +76,9 @@ def test_errors() -> None:
         threshold_of(twin, images(), 0.9)
     other = create_model("ms_resnet18", width=4, **SHAPE)
     with pytest.raises(UserError, match="ms_resnet18: a guide's network needs a batch norm for each lif or if neuron and one linear layer"):
-        check(other)
+        v_threshold_of(other)
     with pytest.raises(UserError, match=r"spiking_airnet: neurons that decay their input.*take neuron_args.decay_input: false"):
-        check(net(False))
+        v_threshold_of(net(False))
 
 
 def test_the_first_step_is_the_twin_with_cut_activations() -> None:
@@ -89,7 +89,7 @@ def test_the_first_step_is_the_twin_with_cut_activations() -> None:
         initialise(model, torch.Generator().manual_seed(1))
         twin, found = ann_twin(model), []
         initialise(twin, torch.Generator().manual_seed(2))
-        hand_over(twin, model, 0.7, check(model))
+        hand_over(twin, model, 0.7, v_threshold_of(model))
         twin.blocks[0][0].register_forward_hook(lambda _m, _i, y, found=found: found.append(y))
         model.blocks[0][0].register_forward_hook(lambda _m, _i, s, found=found: found.append(s))
         x_TNCHW = images().batch(torch.arange(8))[0]

@@ -169,6 +169,11 @@ def test_dvc_lock_is_as_one_repro_writes_it(timed: Path) -> None:
     assert (timed / "dvc.lock").read_bytes() == ours and b"left" in ours
 
 
+def test_no_stage_at_once_is_refused(toy: Path) -> None:
+    with pytest.raises(UserError, match="--at-once 0; need at least 1 stage"):
+        repro.main(at_once=0)
+
+
 def test_shares() -> None:
     assert [repro.shares(cores) for cores in (4, 6)] == [(2, {"SNN5_WORKERS": "2"}), (2, {"SNN5_WORKERS": "3"})]
     assert repro.shares(4, "4") == (1, {"SNN5_WORKERS": "4"}) and repro.shares(2, "8")[0] == 1

@@ -76,6 +76,8 @@ def test_a_network_without_a_form_in_whole_numbers_is_told() -> None:
     found = Results({**full.records, "p5_lava": lava, "p5_spinnaker@frames": board})
     said = {id_: evidence(next(task for task in TASKS if task.id == id_), found).replace("\u202f", " ") for id_ in ("P5.2", "P5.3")}
     assert "; 2 cannot be ported" in said["P5.2"]
+    lava.summary |= {"networks": 0.0, "networks_equal": 0.0}
+    assert evidence(next(task for task in TASKS if task.id == "P5.2"), found).startswith("no network ran on Lava; 2 cannot be ported")
     assert said["P5.3"].startswith("P6's network on frames: not ported, as the chips cannot hold it; events: 0 spikes differ")
     assert said["P5.3"].endswith("(n = 200, 1 seed)")
 
