@@ -109,11 +109,7 @@ def ask(*arguments: str) -> list[str]:
     return lines
 
 
-def run(
-    *arguments: str,
-    show: Callable[[str], None],
-    extra: Mapping[str, str] | None = None,
-) -> None:
+def run(*arguments: str, show: Callable[[str], None], extra: Mapping[str, str] | None = None) -> None:
     """Run `dvc arguments...` in the project; `show` gets each line that is not empty.
 
     Args:

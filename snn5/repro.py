@@ -16,7 +16,7 @@ from pathlib import Path
 from snn5 import _dvc
 from snn5._dvc import Graph, read_graph
 from snn5._processes import ends_in_order
-from snn5._side_by_side import side_by_side, tell
+from snn5._side_by_side import leave, side_by_side, tell
 from snn5.errors import UserError
 from snn5.files import find_root
 from snn5.recover import recover
@@ -89,3 +89,5 @@ if __name__ == "__main__":
             main(asked.at_once)
         except UserError as error:
             sys.exit(f"error: {error}")
+        except KeyboardInterrupt:  # before the first stage or after the last
+            leave()
