@@ -23,16 +23,16 @@ from experiments.nmnist_folds import FOLDS, SEED, TIME_STEPS, folds, recordings,
 from experiments.nmnist_lsm import entry_of
 from snn5 import checkpoint, config
 from snn5._settings import parse, read_yaml
-from snn5.benchmark import measure
+from snn5.benchmark import Measurement, measure
 from snn5.checkpoint import Checkpoint
 from snn5.compression import calibration_samples, prune, quantize
 from snn5.config import Cutoff, Integration, Train
-from snn5.datasets import Splits
+from snn5.datasets import Split, Splits
 from snn5.files import read_json, write_json
 from snn5.inference import choose_cutoff
 from snn5.parallel import Tick, run_jobs
 from snn5.reproducible import seed_of
-from snn5.stages._chain import METHOD, Choices, recipe_of, rivals, shrunk, sparse_of
+from snn5.stages._chain import METHOD, RIVALS, STEPS, Choices, recipe_of, rivals, shrunk, sparse_of
 from snn5.stages._chain_record import measured
 from snn5.training import samples, train_one
 
@@ -71,8 +71,8 @@ def plan() -> Plan:
     )
 
 
-def one_fold(asked: Plan, splits: Splits, fold: int, tick: Tick = lambda _text="": None) -> dict[str, Any]:
-    """All rows of one fold: its Measurements by name, and how long pruning took."""
+def train_fold(asked: Plan, splits: Splits, fold: int, tick: Tick = lambda _text="": None) -> float:
+    """All networks of one fold, kept by name; the seconds that one-shot pruning took."""
     seed = seed_of("nmnist_chain", fold)
     start, twin = (
         train_one(asked.train, splits, time_steps=TIME_STEPS, seed=seed, twin=is_twin, tick=tick, resume=KEPT / f"{fold}-{is_twin}.pt")[0]
@@ -81,10 +81,26 @@ def one_fold(asked: Plan, splits: Splits, fold: int, tick: Tick = lambda _text="
     made, seconds = apart(asked, start, splits, seed)
     steps, anns = together(asked, start, twin, splits, seed, tick)
     for name, one in {**steps, **anns, **made}.items():
-        checkpoint.save(one, KEPT / f"fold{fold}" / f"{name.replace(' ', '_')}.safetensors")
-    rows = measured(steps, anns, splits.test, seed)
-    rows |= {name: measure(one, splits.test, seed=seed, protocol="val_selected") for name, one in made.items()}
-    return {"seconds": seconds, "rows": {name: {"n_test": row.n, "metrics": row.metrics()} for name, row in rows.items()}}
+        checkpoint.save(one, path_of(fold, name))
+    return seconds
+
+
+def rows_of(asked: Plan, test: Split, fold: int) -> dict[str, Any]:
+    """What the networks of one fold give on its recordings: metrics by row, with the energy of those that have a twin with memory, too."""
+    seed, names = seed_of("nmnist_chain", fold), (f"pruned {asked.pruned:g}", *(f"{bits} bits" for bits in asked.widths), "cutoff alone")
+    steps, anns, made = ({name: checkpoint.load(path_of(fold, name)) for name in group} for group in (STEPS, RIVALS, names))
+    rows = measured(steps, anns, test, seed) | {name: measure(one, test, seed=seed, protocol="val_selected") for name, one in made.items()}
+    return {name: {"n_test": row.n, "metrics": row.metrics() | with_memory(row)} for name, row in rows.items()}
+
+
+def with_memory(row: Measurement) -> dict[str, float]:
+    """Its energy with memory over each rival's, also with memory."""
+    return {f"cost/memory_ratio_{rival}": ratio["memory"] for rival, ratio in row.ratios.items() if ratio is not None}
+
+
+def path_of(fold: int, name: str) -> Path:
+    """Where a network is kept."""
+    return KEPT / f"fold{fold}" / f"{name.replace(' ', '_')}.safetensors"
 
 
 def apart(asked: Plan, start: Checkpoint, splits: Splits, seed: int) -> tuple[dict[str, Checkpoint], float]:
@@ -123,11 +139,11 @@ def stopped(asked: Plan, source: Checkpoint, splits: Splits, seed: int) -> Check
 
 def table_of(found: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Rows over the folds: mean and spread of each metric, and the accuracy over all recordings."""
-    return {name: entry_of([fold["rows"][name] for fold in found]) for name in found[0]["rows"]}
+    return {name: entry_of([fold[name] for fold in found]) for name in found[0]}
 
 
 def main() -> None:
-    """Run the folds that are missing, then write the table."""
+    """Train the folds that are missing, measure all, then write the table."""
     asked = plan()
     settings = {"plan": asdict(asked), "val_fraction": VAL_FRACTION, "time_steps": TIME_STEPS, "folds": FOLDS, "seed": SEED}
 
@@ -136,20 +152,24 @@ def main() -> None:
         found: dict[str, Any] | None = read_json(path) if path.is_file() else None
         return found if found is not None and found["settings"] == settings else None
 
-    missing = [fold for fold in range(FOLDS) if kept(fold) is None]
-    if missing:
-        whole = recordings()
-        fold_N = folds(whole.y_N)
+    whole = recordings()
+    fold_N = folds(whole.y_N)
 
-        def work(fold: int, tick: Tick) -> None:
-            found = one_fold(asked, split_of(whole, fold_N, fold, val_fraction=VAL_FRACTION), fold, tick)
-            write_json(KEPT / f"fold{fold}.json", {"settings": settings} | found)
+    def work(fold: int, tick: Tick) -> None:
+        seconds = train_fold(asked, split_of(whole, fold_N, fold, val_fraction=VAL_FRACTION), fold, tick)
+        write_json(KEPT / f"fold{fold}.json", {"settings": settings, "seconds": seconds})
 
+    def look(fold: int, tick: Tick) -> dict[str, Any]:
+        rows = rows_of(asked, split_of(whole, fold_N, fold, val_fraction=VAL_FRACTION).test, fold)
+        tick()
+        return rows
+
+    if missing := [fold for fold in range(FOLDS) if kept(fold) is None]:
         effort = asked.chain.events
         total = 2 * asked.train.epochs + 3 * effort.epochs + effort.quantised_epochs
         run_jobs(work, missing, label="nmnist_chain", total=total)
-    found = [one for fold in range(FOLDS) if (one := kept(fold)) is not None]
-    rows = {"rows": table_of(found), "prune_seconds": [one["seconds"] for one in found]}
+    table = table_of(run_jobs(look, range(FOLDS), label="nmnist_chain measured", total=1))
+    rows = {"rows": table, "prune_seconds": [one["seconds"] for fold in range(FOLDS) if (one := kept(fold)) is not None]}
     write_json(RESULT, {"command": "python -m experiments.nmnist_chain", "settings": settings} | rows)
 
 

@@ -15,7 +15,7 @@ def test_the_plan_takes_from_params_what_it_does_not_name() -> None:
 
 def test_the_table_pools_the_recordings_and_spreads_over_the_folds() -> None:
     def fold(n: int, accuracy: float, energy: float) -> dict[str, object]:
-        return {"seconds": 1.0, "rows": {"ann": {"n_test": n, "metrics": {"test/acc": accuracy, "cost/energy_pj": energy}}}}
+        return {"ann": {"n_test": n, "metrics": {"test/acc": accuracy, "cost/energy_pj": energy}}}
 
     [entry] = nmnist_chain.table_of([fold(10, 0.9, 1.0), fold(20, 0.6, 3.0)]).values()
     assert entry["right"] == 21 and entry["n"] == 30 and entry["pooled/acc"] == pytest.approx(0.7)
