@@ -26,8 +26,7 @@ class GuidedPlan(PacePlan):
         return f"{super().__repr__()} {self.guide!r}"
 
 
-@contextmanager
-def guided(
+def trained_twin(
     model: SpikingModel,
     train: Samples,
     val: Samples,
@@ -36,28 +35,35 @@ def guided(
     generator: torch.Generator,
     report: Callable[[int, Evaluation], None],
     resume: Path,
-) -> Iterator[Callable[[int], Tensor]]:
-    """Train the twin (or take the one in `resume`) and give `model` its weights; inside, the loss that pulls `model` towards it.
-
-        L = guide.weight L_kd   (see snn5/compression/_distil.py), added to the loss of the labels
+) -> SpikingModel:
+    """The ReLU twin of `model` on its device, at its last epoch: trained, or taken from `resume`.
 
     Args:
-        model: on its device; it begins with the twin's weights, see _hand_over. generator: of the twin's weights, order, shifts.
-        report: called after each of the twin's epochs.
+        generator: of its weights, order, shifts. report: called after each of its epochs.
     """
-    guide, device, v_threshold = settings.guide, train.y_N.device, v_threshold_of(model)
+    guide = settings.guide
     twin = ann_twin(model)
     initialise(twin, generator)
-    twin.to(device)
+    twin.to(train.y_N.device)
     recipe = replace(settings.train, epochs=guide.epochs, lr=guide.lr)
     plan = PacePlan(replace(settings.pace, step_plan=[[guide.epochs, 1]]))
     fit(twin, train, val, recipe, generator=generator, report=report, plan=plan, resume=resume, every_s=float("inf"), keep_finished=True)
-    hand_over(twin, model, threshold_of(twin, train, guide.quantile), v_threshold)
+    return twin
+
+
+@contextmanager
+def guided(model: SpikingModel, twin: SpikingModel, train: Samples, settings: Fast) -> Iterator[Callable[[int], Tensor]]:
+    """Give `model` the twin's weights (see _hand_over); inside, the loss that pulls `model` towards the twin's answers.
+
+    L = guide.weight L_kd   (see snn5/compression/_distil.py), added to the loss of the labels
+    """
+    guide = settings.guide
+    hand_over(twin, model, threshold_of(twin, train, guide.quantile), v_threshold_of(model))
     teacher = Teacher(model=twin, weight=guide.weight, temperature=guide.temperature)
     with teacher.on(model).watching() as heard:
 
         def pull(_step: int) -> Tensor:
-            with computing(settings.train.precision, device):
+            with computing(settings.train.precision, train.y_N.device):
                 return guide.weight * heard.value()
 
         yield pull

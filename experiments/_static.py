@@ -1,6 +1,6 @@
 """What a network for static images is tested for after its training, and the entry that a result file gets."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ COUNTED = 1000  # test images whose operations are counted
 
 @dataclass(frozen=True, kw_only=True)
 class Tested:
-    """A training that has ended."""
+    """A training that has ended; with the trained twin that guided it, if one did."""
 
     settings: Fast
     model: SpikingModel
@@ -28,6 +28,7 @@ class Tested:
     splits: Splits
     seed: int
     device: torch.device
+    twin: SpikingModel | None = None
 
 
 def network(settings: Train, split: Split, time_steps: int) -> SpikingModel:
@@ -37,7 +38,7 @@ def network(settings: Train, split: Split, time_steps: int) -> SpikingModel:
 
 
 def test_of(run: Tested, path: Path) -> dict[str, Any]:
-    """Choose T on validation, read the test images once, count operations; the chosen network goes to `path`.
+    """Choose T on validation, read the test images once, count operations; the chosen network goes to `path`, a twin beside it.
 
     Validation chooses among the T of `steps` for the chosen epoch; ties go to the smaller T.
     """
@@ -57,6 +58,7 @@ def test_of(run: Tested, path: Path) -> dict[str, Any]:
     checkpoint = checkpoint_of(run, T)
     save(checkpoint, path)
     counted = measure(checkpoint, run.splits.test, seed=run.seed, protocol="val_selected", limit=COUNTED)
+    beside = {} if run.twin is None else {"twin": tested_twin(run, run.twin, counted, path.with_name("twin.safetensors"))}
     return {
         "settings": asdict(run.settings),
         "seeds": [run.seed],
@@ -68,6 +70,25 @@ def test_of(run: Tested, path: Path) -> dict[str, Any]:
         **found,
         "params": sum(p.numel() for p in model.parameters()),
         "operations": operations_of(counted, _twin(checkpoint, run.splits.test)),
+        **beside,
+    }
+
+
+def tested_twin(run: Tested, twin: SpikingModel, snn: Measurement, path: Path) -> dict[str, Any]:
+    """The guide itself, at its last epoch: its accuracy, plain and with test-time flip, and its energy without the products with zero."""
+    test = samples(run.splits.test, run.device)
+    with computing(run.settings.train.precision, run.device):
+        plain_TNK, flipped_TNK = logits_of(twin, test), logits_of(twin, test, flip=True)
+    card = replace(checkpoint_of(run, 1).card, time_steps=1, neuron="relu", twin=True, transforms=[])
+    args: dict[str, Any] = {"seed": run.seed, "epoch": run.settings.guide.epochs - 1, "loss": "rate"}
+    made = of(twin.cpu(), card).after(Transform(name="train", args=args))
+    save(made, path)
+    counted = measure(made, run.splits.test, seed=run.seed, protocol="last_epoch", limit=COUNTED)
+    return {
+        "accuracy": accuracies_of(plain_TNK, test.y_N, [1])["1"],
+        "accuracy_flip": accuracies_of(plain_TNK + flipped_TNK, test.y_N, [1])["1"],
+        "energy_pj": counted.energy_pj,
+        "ratio_ann_zero_skip": {kind: counted.energy_pj[kind] / snn.energy_pj[kind] for kind in snn.energy_pj},
     }
 
 

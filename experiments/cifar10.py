@@ -9,7 +9,8 @@ whose weights it starts and to whose answers it listens), cifar10 (6 hours), cif
 Protocol: 5 % of the training images are validation, which alone chooses the epoch and T; the test images are read once, after the last
 step. Reported are the chosen epoch and the last, at each T, plain; with test-time flip (the mean over an image and its mirror image) apart.
 Interrupt it at will: the same command goes on from the last whole epoch and ends as if nothing had happened, to the last bit (same
-machine, processes and threads). Out: experiments/results/cifar10.json and .cache/experiments/cifar10/PROFILE/chosen.safetensors.
+machine, processes and threads). Out: experiments/results/cifar10.json and .cache/experiments/cifar10/PROFILE-seedS/chosen.safetensors
+(and twin.safetensors, where there was one).
 """
 
 import argparse
@@ -22,7 +23,8 @@ import torch
 
 from experiments._clock import Clock
 from experiments._frames import frames_of
-from experiments._guide import GuidedPlan, guided
+from experiments._guide import GuidedPlan, guided, trained_twin
+from experiments._hand_over import v_threshold_of
 from experiments._start import start
 from experiments._static import Tested, network, test_of, write
 from snn5 import config
@@ -62,13 +64,16 @@ def main(chosen: Config, seed: int, result: Path = RESULT, kept: Path = KEPT) ->
             (folder / "training.pt").unlink(missing_ok=True)  # it would answer at once, and the minutes would be the twin's alone
         how: dict[str, Any] = {"resume": folder / "training.pt", "every_s": float("inf"), "keep_finished": True, "plan": plan}
         own = torch.Generator().manual_seed(seed_of(NAME, seed, "twin"))
-        guide = guided(model, train, val, settings, generator=own, report=note, resume=folder / "twin.pt")
-        with guide if before else nullcontext() as pull:
+        twin = None
+        if before:
+            v_threshold_of(model)  # before the twin's hours
+            twin = trained_twin(model, train, val, settings, generator=own, report=note, resume=folder / "twin.pt")
+        with nullcontext() if twin is None else guided(model, twin, train, settings) as pull:
             how |= {"report": lambda epoch, found: note(before + epoch, found), "extra_loss": pull}
             trained = fit(model, train, val, settings.train, generator=generator, **how)
         if group.rank == 0:
             machine = {"processes": group.size, "threads": torch.get_num_threads(), "device": device.type}
-            tested = Tested(settings=settings, model=model, fit=trained, splits=splits, seed=seed, device=device)
+            tested = Tested(settings=settings, model=model, fit=trained, splits=splits, seed=seed, device=device, twin=twin)
             write(result, chosen.profile, test_of(tested, folder / "chosen.safetensors"), clock.epochs, machine)
 
 

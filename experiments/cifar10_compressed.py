@@ -4,6 +4,7 @@
 
 From .cache/experiments/cifar10/PROFILE-seedS/chosen.safetensors: norms folded; weights of 8 and 4 bits (GPTQ on training images); half of
 the weights pruned (`magnitude`, or `sbc` with --method), then 8 bits; of each also with an early exit, its epsilon chosen on validation.
+The ReLU twin that guided the training, if one did, is the rival of all.
 Every variant has its Measurement on the first test images (`--test`, in the set's order, which is random); nothing is chosen by them.
 Out: experiments/results/cifar10_compressed.json.
 """
@@ -19,7 +20,7 @@ from experiments._frames import frames_of
 from experiments._start import start
 from experiments.cifar10 import KEPT, NAME
 from snn5 import checkpoint, config
-from snn5.benchmark import measure
+from snn5.benchmark import compare, measure
 from snn5.checkpoint import Checkpoint
 from snn5.compression import calibration_samples, fold_norms, prune, quantize_one_shot
 from snn5.config import Config
@@ -36,14 +37,18 @@ PER_CLASS, CALIBRATED, SPARSITY = 20, 2000, 0.5  # images of a class for weights
 def main(chosen: Config, seed: int, *, test: int, method: str, result: Path = RESULT, kept: Path = KEPT) -> None:
     """Measure every variant and put the profile's entry into the result file."""
     splits = frames_of(chosen)
-    start = checkpoint.load(kept / f"{chosen.profile}-seed{seed}" / "chosen.safetensors")
+    folder = kept / f"{chosen.profile}-seed{seed}"
+    start = checkpoint.load(folder / "chosen.safetensors")
+    rules: dict[str, Any] = {"seed": seed, "protocol": "val_selected", "limit": test}
     draw = torch.Generator().manual_seed(seed_of(NAME, "compressed", seed))
     few = calibration_samples(splits.train, per_class=PER_CLASS, generator=draw)
-    measured = {}
+    twin = measure(checkpoint.load(path), splits.test, **rules) if (path := folder / "twin.safetensors").is_file() else None
+    measured = {} if twin is None else {"twin": twin.to_json()}
     for name, made in variants(start, few, method):
         cut = _cut(made, splits, chosen, seed)
         for variant, one in ((name, made), (f"{name}_cutoff", cut)):
-            measured[variant] = measure(one, splits.test, seed=seed, protocol="val_selected", limit=test).to_json()
+            found = measure(one, splits.test, **rules)
+            measured[variant] = (found if twin is None else compare(found, twin)).to_json()
     entry = {"seeds": [seed], "n": min(test, len(splits.test)), "method": method, "sparsity": SPARSITY, "variants": measured}
     profiles = read_json(result)["profiles"] if result.is_file() else {}
     write_json(

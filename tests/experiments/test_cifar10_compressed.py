@@ -12,7 +12,7 @@ from snn5 import checkpoint, config
 from snn5.checkpoint import Card, of
 from snn5.errors import UserError
 from snn5.files import read_json
-from snn5.models import create_model, initialise
+from snn5.models import ann_twin, create_model, initialise
 
 
 def network() -> checkpoint.Checkpoint:
@@ -40,10 +40,26 @@ def test_every_variant_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     entry = read_json(tmp_path / "result.json")["profiles"]["cifar10_fast"]
     found = entry["variants"]
     assert entry["n"] == 12 and all(one["n"] == 12 for one in found.values())
+    assert all(one["ratios"]["ann_dense"] is None for one in found.values())
     assert set(found) == {f"{name}{cut}" for name in ("float", "int8", "int4", "pruned_int8") for cut in ("", "_cutoff")}
     assert set(found["int4"]["weight_bits"].values()) == {4} and found["int4"]["packed_bytes"] < found["float"]["packed_bytes"] / 4
     assert found["pruned_int8"]["params_nnz"] < 0.6 * found["float"]["params_nnz"]
     assert all(found[f"{name}_cutoff"]["steps_mean"] <= found[name]["steps_mean"] == 3 for name in ("float", "int8", "int4", "pruned_int8"))
+
+
+def test_a_twin_is_the_rival_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cifar10_compressed, "frames_of", lambda _chosen: SPLITS)
+    monkeypatch.setattr(cifar10_compressed, "variants", lambda start, _few, _method: [("float", start)])
+    made, folder = network(), tmp_path / "cifar10_fast-seed0"
+    checkpoint.save(made, folder / "chosen.safetensors")
+    twin = ann_twin(made.build())
+    checkpoint.save(of(twin, replace(made.card, time_steps=1, neuron="relu", twin=True)), folder / "twin.safetensors")
+    chosen = config.load(ROOT / "params.yaml", "cifar10_fast")
+    cifar10_compressed.main(chosen, 0, test=12, method="magnitude", result=tmp_path / "result.json", kept=tmp_path)
+    found = read_json(tmp_path / "result.json")["profiles"]["cifar10_fast"]["variants"]
+    ratio = found["float"]["ratios"]["ann_dense"]["fp32"]
+    assert ratio == pytest.approx(found["float"]["energy_pj"]["fp32"] / found["twin"]["dense_energy_pj"]["fp32"])
+    assert set(found) == {"twin", "float", "float_cutoff"}
 
 
 def test_without_the_network_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from experiments import _static, cifar10
-from experiments._guide import guided
+from experiments._guide import guided, trained_twin
 from snn5 import config
 from snn5._fast_section import Guide
 from snn5.checkpoint import load
 from snn5.config import Config
 from snn5.datasets import Split, Splits
 from snn5.files import read_json
-from snn5.models import ann_twin, initialise
+from snn5.models import ann_twin, initialise, predict
 from snn5.neurons import LIF
 from snn5.training import Samples, samples
 
@@ -84,6 +84,13 @@ def test_a_guide_comes_first_and_is_part_of_the_time(chosen: Config, tmp_path: P
     assert seen == [(0, "twin", 1), (1, "twin", 1), (2, "network", 1), (3, "network", 1), (4, "network", 2)]
     assert entry["cpu_min"] == entry["curve"][-1]["cpu_min"] > entry["curve"][1]["cpu_min"] > 0
     assert "epoch 5/5, network, T=2" in capsys.readouterr().out
+    twin, images = load(tmp_path / "kept/cifar10_fast-seed0/twin.safetensors"), samples(SPLITS.test)
+    assert twin.card.twin and [one.name for one in twin.card.transforms] == ["train"]
+    right = predict(twin.build()(images.batch(torch.arange(20))[0])) == images.y_N
+    assert entry["twin"]["accuracy"] == pytest.approx(float(right.float().mean()))
+    spent = entry["operations"]["energy_pj"]["fp32"]
+    assert entry["twin"]["ratio_ann_zero_skip"]["fp32"] * spent == pytest.approx(entry["twin"]["energy_pj"]["fp32"])
+    assert entry["twin"]["energy_pj"]["fp32"] < entry["operations"]["twin_dense_energy_pj"]["fp32"]
     (tmp_path / "kept/cifar10_fast-seed0/training.pt").unlink()  # the twin is kept, the network's training begins anew: the same bits
     cifar10.main(asked, 0, tmp_path / "again.json", tmp_path / "kept")
     assert {k: entry_of(tmp_path / "again.json")[k] for k in ("test", "val")} == {k: entry[k] for k in ("test", "val")}
@@ -111,7 +118,8 @@ def test_the_network_starts_as_its_twin_and_is_pulled_towards_it(chosen: Config,
         if isinstance(module, LIF):
             module.v_threshold = 1.0  # so that a ReLU network with its weights is the twin
     rules: dict[str, Any] = {"generator": torch.Generator().manual_seed(0), "resume": tmp_path / "twin.pt"}
-    with guided(model, train, val, asked, report=lambda epoch, _: heard.append(epoch), **rules) as pull:
+    guide = trained_twin(model, train, val, asked, report=lambda epoch, _: heard.append(epoch), **rules)
+    with guided(model, guide, train, asked) as pull:
         twin = ann_twin(model)
         twin.load_state_dict({name: value for name, value in model.state_dict().items() if name in twin.state_dict()})
         x_TNCHW = train.batch(torch.arange(8))[0]

@@ -38,6 +38,7 @@ def compressed(results: Results) -> list[Part]:
             decimal(one["effective_acs"] / 1e6, 1),
             decimal(one["energy_pj"]["fp32"] / 1e6, 1),
             decimal(one["energy_pj"]["int"] / 1e6, 2),
+            *_shares(one),
             whole(one["n"]),
             str(len(entry["seeds"])),
         ]
@@ -46,7 +47,7 @@ def compressed(results: Results) -> list[Part]:
     ]
     columns = (
         *("network", "test accuracy, %", "mean steps", "non-zero parameters", "kilobytes", "SynOps, millions"),
-        *("energy, FP32, µJ", "energy, integer, µJ", "n", "seeds"),
+        *("energy, FP32, µJ", "energy, integer, µJ", "of the dense twin, FP32", "of the zero-skipping twin", "n", "seeds"),
     )
     note = f"Nothing is trained after the start. The exits' epsilon is chosen on validation. Command: {found['command']}."
     return [Table(title="Recorded: CIFAR-10, compressed", columns=columns, rows=rows, note=note)]
@@ -91,7 +92,8 @@ def _table(profiles: Profiles, command: str) -> Table:
         f"the same network with ReLU, whatever its weights. Command: {command}."
     )
     if guides := {name: epochs for name, entry in profiles.items() if (epochs := entry["settings"].get("guide", {}).get("epochs"))}:
-        said = ", ".join(f"{name} ({epochs} epochs)" for name, epochs in guides.items())
+        own = {name: f", itself {_points(twin['accuracy'])} %" if (twin := profiles[name].get("twin")) else "" for name in guides}
+        said = ", ".join(f"{name} ({epochs} epochs{own[name]})" for name, epochs in guides.items())
         note += f" Within the minutes, the ReLU twin was trained first; the network began with its weights and heard its answers: {said}."
     return Table(title="Recorded: CIFAR-10 in minutes", columns=columns, rows=rows, note=note)
 
@@ -133,6 +135,12 @@ def _wires(name: str, entry: Mapping[str, Any]) -> Table:
         left=2,
         note=f"Per image at T = {operations['T']}, mean over {operations['n']} test images; the stem is paid for once.",
     )
+
+
+def _shares(measured: Mapping[str, Any]) -> list[str]:
+    """Its FP32 energy over that of the trained twin: all products, those that are not zero."""
+    ratios = [(measured.get("ratios") or {}).get(rival) for rival in ("ann_dense", "ann_zero_skip")]
+    return ["–" if ratio is None else fraction(ratio["fp32"]) for ratio in ratios]
 
 
 def _points(value: float) -> str:
