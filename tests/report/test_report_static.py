@@ -63,6 +63,13 @@ def test_accuracy_minutes_and_wires() -> None:
     assert [text.get_text() for text in axes.texts] == ["T = 2"]
 
 
+def test_a_guide_is_named_with_its_own_accuracy() -> None:
+    guided = entry() | {"twin": {"accuracy": 0.9312}}
+    guided["settings"] = {**guided["settings"], "guide": {"epochs": 14}}
+    table = _static.parts(recorded(cifar10_guided=guided))[0]
+    assert isinstance(table, Table) and "heard its answers: cifar10_guided (14 epochs, itself 93.12 %)." in table.note
+
+
 def test_compressed_by_hand() -> None:
     energy = {"fp32": 31.26e6, "int": 1.254e6, "memory": 5e8}
     one = {"accuracy": 0.8915, "n": 1000, "steps_mean": 1.754, "params_nnz": 1234567, "packed_bytes": 1_999_600, "effective_acs": 20.04e6}
@@ -74,7 +81,7 @@ def test_compressed_by_hand() -> None:
     [table] = _static.compressed(Results({}, {"cifar10_compressed": found}))
     assert isinstance(table, Table) and table.note.endswith("Command: python -m x.")
     cells = [plain(cell) for cell in table.rows[0]]
-    assert cells == ["cifar10_fast: int8 cutoff", "89.15", "1.75", "1 234 567", "2 000", "20.0", "31.3", "1.25", "1/20", "–", "1 000", "1"]
+    assert cells == ["cifar10_fast: int8 cutoff", "89.15", "1.75", "1 234 567", "2 000", "20.0", "31.3", "1.25", "1/20.0", "–", "1 000", "1"]
     assert len(table.columns) == len(cells)
 
 
