@@ -81,7 +81,8 @@ def test_compressed_by_hand() -> None:
     [table] = _static.compressed(Results({}, {"cifar10_compressed": found}))
     assert isinstance(table, Table) and table.note.endswith("Command: python -m x.")
     cells = [plain(cell) for cell in table.rows[0]]
-    assert cells == ["cifar10_fast: int8 cutoff", "89.15", "1.75", "1 234 567", "2 000", "20.0", "31.3", "1.25", "1/20.0", "–", "1 000", "1"]
+    assert cells[:6] == ["cifar10_fast: int8 cutoff", "89.15", "1.75", "1 234 567", "2 000", "20.0"]
+    assert cells[6:] == ["31.3", "1.25", "1/20.0", "–", "1 000", "1"]
     assert len(table.columns) == len(cells)
 
 
