@@ -5,7 +5,7 @@ import importlib
 import re
 import subprocess
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -211,3 +211,9 @@ def test_the_walk_sees_what_it_should() -> None:
     assert "snn5.errors.UserError" in [module for _, module in imported("snn5/files.py")]
     assert {"mlflow"} <= {module.split(".")[0] for f in LIBRARY if f.startswith("snn5/tracking/") for _, module in imported(f)}
     assert ("training", "config") in {(unit(f), other) for f in FILES for _, other in units_imported(f)}
+
+
+def test_test_modules_have_names_of_their_own() -> None:
+    """Without packages, pytest imports them by their file's name alone."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("*.py") if path.name not in ("conftest.py", "__init__.py"))
+    assert [name for name, count in names.items() if count > 1] == []

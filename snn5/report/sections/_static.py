@@ -1,7 +1,7 @@
 """P1, recorded: a spiking network for CIFAR-10 on two CPU cores. Accuracy, accuracy against minutes, and what travels on its wires."""
 
 from collections.abc import Mapping
-from itertools import pairwise
+from itertools import cycle, pairwise
 from typing import Any
 
 from snn5.report._parts import Drawing, Part, Table
@@ -100,15 +100,17 @@ def _table(profiles: Profiles, command: str) -> Table:
 
 def _curve(profiles: Profiles) -> Drawing:
     figure, [axes] = canvas(2.8)
-    for i, (name, entry) in enumerate(profiles.items()):
+    best, styles = chosen(profiles)[0], cycle(("--", ":", "-."))
+    for name, entry in profiles.items():
         points = entry["curve"]
         x, y = [point["cpu_min"] / 2 for point in points], [100 * point["val"] for point in points]
-        axes.plot(x, y, "-" if i == 0 else "--", marker="o", markersize=3, color=ACCENT if i == 0 else GREY, label=name)
+        style, color = ("-", ACCENT) if name == best else (next(styles), GREY)
+        axes.plot(x, y, style, marker="o", markersize=3, color=color, label=name)
         for before, after in pairwise(points):
-            if (before["T"], before.get("who")) != (after["T"], after.get("who")):
+            if name == best and (before["T"], before.get("who")) != (after["T"], after.get("who")):
                 axes.axvline(before["cpu_min"] / 2, color=GREY, linewidth=0.8, linestyle=":")
                 text = f"T = {after['T']}" if before.get("who") == after.get("who") else "the network, from its twin"
-                axes.annotate(text, (before["cpu_min"] / 2, 1), xycoords=("data", "axes fraction"), va="top", fontsize=8)
+                axes.annotate(text, (before["cpu_min"] / 2, 1), xycoords=("data", "axes fraction"), va="bottom", fontsize=8)
     axes.set_xlabel("minutes of processor time / 2 (minutes on two free cores)")
     axes.set_ylabel("validation accuracy, %")
     axes.legend(loc="lower right")
@@ -118,7 +120,7 @@ def _curve(profiles: Profiles) -> Drawing:
         f"{name} ends at {100 * last['val']:.1f} % on validation after {last['cpu_min'] / 2:.0f} minutes of two cores' time "
         f"({last['wall_min']:.0f} by the clock, on a machine shared with other programs)."
     )
-    alt = "Validation accuracy on CIFAR-10 over training time; dotted lines where the number of steps T rises"
+    alt = "Validation accuracy on CIFAR-10 over training time; vertical lines where the best profile's steps or network change"
     return Drawing(name="cifar10", figure=figure, alt=alt, reading=reading)
 
 
