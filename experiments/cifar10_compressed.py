@@ -52,7 +52,8 @@ def main(chosen: Config, seed: int, *, test: int, method: str, result: Path = RE
     entry = {"seeds": [seed], "n": min(test, len(splits.test)), "method": method, "sparsity": SPARSITY, "variants": measured}
     profiles = read_json(result)["profiles"] if result.is_file() else {}
     write_json(
-        result, {"command": "python -m experiments.cifar10_compressed --profile PROFILE", "profiles": {**profiles, chosen.profile: entry}}
+        result,
+        {"command": "python -m experiments.cifar10_compressed --profile PROFILE --test N", "profiles": {**profiles, chosen.profile: entry}},
     )
 
 

@@ -1,6 +1,6 @@
 """Somebody's own images and event recordings through `dvc repro` with tiny settings, from the folders to the report, by a profile alone.
 
-    SNN5_OWN_FOLDERS=1 SNN5_DATA_ROOT=... pytest -n 0 tests/pipeline/test_own_folders.py     # about 8 minutes each; CI leaves it out
+    SNN5_OWN_FOLDERS=1 SNN5_DATA_ROOT=... pytest -n 0 tests/pipeline/test_own_folders_repro.py     # about 8 minutes each; CI leaves it out
 
 tests/stages/test_own_data.py does the same within one process, for each kind of folder, in every run of the tests.
 """

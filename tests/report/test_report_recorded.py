@@ -157,12 +157,13 @@ def test_the_chain_shows_ratios_and_techniques_apart() -> None:
         "prune_seconds": [2.0, 11.0],
         "rows": {
             "cutoff alone": entry(0.95),
-            "cutoff": entry(0.9, **{"cost/ratio_ann_dense": 0.02, "cost/memory_ratio_ann_dense": 0.04}),
+            "cutoff": entry(0.9, **{"cost/ratio_ann_dense": 0.02, "cost/memory_ratio_ann_dense": 0.04, "cost/memory_ratio_qnn": 7.84}),
             "ann": entry(1.0),
         },
     }
     table = only(_nmnist_chain.chain(recorded("nmnist_chain", found)))
     assert [row[0] for row in rows(table)] == ["dense twin", "P6: cutoff", "cutoff alone"]
-    assert rows(table)[1][1] == "90.0" and rows(table)[1][3:6] == ["1.50", "1/50", "–"] and rows(table)[1][-3:] == ["1/25", "20", "2"]
+    assert rows(table)[1][1] == "90.0" and rows(table)[1][3:6] == ["1.50", "1/50.0", "–"]
+    assert rows(table)[1][-3:] == ["1/25.0 / – / 7.84× / –", "20", "2"]
     assert "11 s at most" in table.note
     assert _nmnist_chain.chain(report_records.results()) == []

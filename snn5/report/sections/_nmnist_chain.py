@@ -2,9 +2,14 @@
 
 from snn5.report._parts import Part, Table
 from snn5.report._results import Results, Value
-from snn5.report._text import decimal, percent
+from snn5.report._text import decimal, fraction, percent
 
+RIVALS = ("ann_dense", "ann_zero_skip", "qnn", "ann_pruned")
 CHAIN = ("ann", "qnn", "ann_pruned", "start", "sparse", "pruned", "quantised", "cutoff")
+
+
+def _share(ratio: float | None) -> str:
+    return "–" if ratio is None else fraction(ratio)
 
 
 def chain(results: Results) -> list[Part]:
@@ -19,9 +24,8 @@ def chain(results: Results) -> list[Part]:
             if name in CHAIN[3:]
             else {"ann": "dense twin", "qnn": "quantised twin", "ann_pruned": "pruned twin"}.get(name, name)
         )
-        keys = (*(f"ratio_{key}" for key in ("ann_dense", "ann_zero_skip", "qnn", "ann_pruned")), "memory_ratio_ann_dense")
-        ratios = [entry.get(f"cost/{key}") for key in keys]
-        shown = [f"1/{1 / ratio:.0f}" if ratio else "–" for ratio in ratios]
+        shown = [_share(entry.get(f"cost/ratio_{rival}")) for rival in RIVALS]
+        shown.append(" / ".join(_share(entry.get(f"cost/memory_ratio_{rival}")) for rival in RIVALS))
         accuracy = [
             f"{100 * entry['pooled/acc']:.1f}",
             percent(Value(mean=entry["test/acc"], sd=entry["test/acc_sd"], seeds=len(entry["folds"]))),
@@ -29,11 +33,11 @@ def chain(results: Results) -> list[Part]:
         rows.append([label, *accuracy, decimal(entry["cost/steps_mean"], 2), *shown, str(entry["n"]), str(len(entry["folds"]))])
     columns = (
         *("network", "accuracy over all recordings, %", "over folds, %", "steps", "energy, of dense ANN", "of zero-skipping"),
-        *("of quantised", "of pruned", "with memory, of dense ANN", "n", "folds"),
+        *("of quantised", "of pruned", "with memory, of the same four", "n", "folds"),
     )
     note = (
-        f"Energy: arithmetic, FP32 at 45 nm; with memory: plus traffic and neuron updates, on both sides. Rows without P6 are one "
-        f"technique alone on the network as trained; pruning took "
+        f"Energy: arithmetic at 45 nm, integer beside the quantised twin, else FP32; with memory: plus traffic and neuron "
+        f"updates, on both sides. Rows without P6 are one technique alone on the network as trained; pruning took "
         f"{max(found['prune_seconds']):.0f} s at most. Command: {found['command']}."
     )
     return [Table(title="Recorded: N-MNIST from training to cutoff, five folds", columns=columns, rows=rows, note=note)]
