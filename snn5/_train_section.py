@@ -38,7 +38,7 @@ class Train:
     # The rest stays off at these values.
     ema_decay: float = setting(0.0, low=0.0, high=0.99999)  # of a running mean of the weights, which is then validated, tested and kept
     clip_norm: float = setting(0.0, low=0.0, high=1e6)  # largest norm of a step's gradient
-    precision: str = setting("fp32", among=("fp32", "bf16"))  # in which layers compute; weights and losses are FP32
+    precision: str = setting("fp32", among=("fp32", "bf16", "auto"))  # of the layers; auto: bf16 where the device has it
     channels_last: bool = setting(False)  # kernels' order in memory
     guard_epochs: int = setting(3, low=0, high=5000)  # a layer silent or saturated in so many epochs running ends it; 0: judged at the end
 

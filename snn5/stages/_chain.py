@@ -36,7 +36,8 @@ class Choices:
 
     Attributes:
         strength: of P4.1's penalty. ramp_fraction: see `sparsify`.
-        variants: sparsity and bits, P4's choices first, then milder ones, in the order in which they are tried until validation is content.
+        variants: sparsity and bits, P4's choices first (with p6.least_bits bits at least), then milder ones, in the order in which they are
+            tried until validation is content.
     """
 
     strength: float

@@ -7,10 +7,20 @@ from torch import nn
 
 
 def computing(precision: str, device: torch.device) -> AbstractContextManager[None]:
-    """While inside, layers compute in `precision`: fp32 or bf16 (torch's autocast: convolutions and products in bfloat16)."""
-    if precision == "bf16":
+    """While inside, layers compute in `precision`: fp32 or bf16 (torch's autocast: convolutions and products in bfloat16).
+
+    `auto` is bf16 where the device has instructions for it, else fp32: without them bfloat16 is emulated, and slower than FP32.
+    """
+    if precision == "bf16" or (precision == "auto" and computes_bf16(device)):
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return nullcontext()
+
+
+def computes_bf16(device: torch.device) -> bool:
+    """Whether `device` has instructions for bfloat16: a GPU since Ampere, a CPU with AVX512-BF16 or AMX."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and any(torch.cpu.get_capabilities().get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
 def lay_out(model: nn.Module, channels_last: bool) -> None:
