@@ -3,7 +3,7 @@
     python -m snn5.stages.p6_integrate frames|events
 
 P3's tuned network or P1's (see _chain_ingredients), then P4.1's sparsity, P4.3's pruning and P4.2's quantisation as P4's stages chose them
-or milder, if validation asks for it, then P5.1's cutoff, its epsilon chosen on validation for the final network; each step is measured on
+or milder, if validation asks for it, then P5.1's cutoff, as cautious as the target's energy allows on validation; each step is measured on
 test. TTFS is no step: P2.3 judges it.
 Every ingredient is resolved to the MLflow run that made its bytes and checked against dvc.lock; the lineage is logged on this stage's run.
 Claim (target 2): at most p6.target_ratio of the dense twin's energy at an accuracy at most one point lower.
@@ -14,11 +14,12 @@ from snn5 import checkpoint
 from snn5.benchmark import Measurement
 from snn5.checkpoint import Checkpoint
 from snn5.errors import unknown
-from snn5.inference import calibrate_cutoff, choose_epsilon
+from snn5.inference import calibrate_cutoff
 from snn5.parallel import Tick, run_jobs
 from snn5.record import Record
 from snn5.stages._chain import recipe_of, rivals
 from snn5.stages._chain_climb import climb
+from snn5.stages._chain_cutoff import epsilon_of
 from snn5.stages._chain_ingredients import ingredients
 from snn5.stages._chain_record import measured, record_of
 from snn5.stages._data import read_splits
@@ -38,7 +39,7 @@ def run(stage: Stage) -> Record:
     start, twins = ({s: checkpoint.load(found[s].file) for s in seeds} for found in (taken.begun, taken.twins))
     parents = {s: {found[s].path: found[s].md5 for found in (taken.begun, taken.twins)} for s in seeds}
     made = climb(start, twins, splits, recipe, p6, effort, p5, taken.choices, parents=parents, seed_of=stage.seed, label=stage.name)
-    epsilon = choose_epsilon(made.tried, max_accuracy_loss=p5.max_accuracy_loss, standard_errors=p5.standard_errors)
+    epsilon = epsilon_of(made, twins, splits, p6, p5, seed_of=stage.seed, label=stage.name)
     bits = taken.choices.variants[made.chosen][1]
 
     def judge(seed: int, tick: Tick) -> tuple[Checkpoint, dict[str, Measurement]]:

@@ -77,7 +77,7 @@ def this(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     for name, accuracy in (("p3_tune", 0.98), ("p1_train/sew_resnet-frames", 0.97)):
         write_json(Path(f"data/{name}/metrics.json"), {"summary": {"val/acc": accuracy}})
     settings = config.load(PARAMS)
-    p6 = replace(settings.p6, ema_decay=0.0, milder=[[0.4, 4]], frames=config.Effort(epochs=2, quantised_epochs=2))
+    p6 = replace(settings.p6, ema_decay=0.0, least_bits=2, milder=[[0.4, 4]], frames=config.Effort(epochs=2, quantised_epochs=2))
     return Offline(script="p6_integrate", args=("frames",), config=replace(settings, seeds=SEEDS, p6=p6), root=tmp_path)
 
 
@@ -149,6 +149,13 @@ def test_the_verdict_needs_both(accuracy: float, ratio: float, equal: float, rea
     assert record.details["tried"] == [{"sparsity": 0.9, "bits": 2, "val/acc": 0.9}, {"sparsity": 0.5, "bits": 4, "val/acc": 0.98}]
     assert (found["sparsity"], found["bits"]) == (0.5, 4.0)
     assert found["test/acc"] == accuracy and found["ann/test/acc"] == 0.99
+
+
+@pytest.mark.parametrize(("least", "bits"), [(2, BITS), (4, 4)])
+def test_weights_keep_the_least_bits(this: Stage, least: int, bits: int) -> None:
+    p6 = replace(this.config.p6, least_bits=least)
+    taken = ingredients(replace(this, config=replace(this.config, p6=p6)), "frames", ramp_fraction=0.2)
+    assert list(taken.choices.variants) == [(SPARSITY, bits), (0.4, 4)]
 
 
 def test_near_is_a_mean_with_a_margin() -> None:

@@ -13,7 +13,7 @@ from snn5.config import Train
 from snn5.errors import UserError
 from snn5.models import SpikingModel, create_model, initialise
 from snn5.neurons import PLIF
-from snn5.training import Evaluation, Samples, fit
+from snn5.training import Evaluation, Samples, computing, fit
 from snn5.training._optimiser import optimiser_of
 
 SETTINGS = Train(model="sew_resnet8", epochs=3, batch_size=8, lr=1e-2, shift_pixels=0)
@@ -258,6 +258,15 @@ def test_bfloat16_learns_too_and_weights_stay_float32() -> None:
     assert found.val >= 0.9 and found.curves["train/loss"][-1][1] < 0.5 * found.curves["train/loss"][0][1]
     assert {value.dtype for value in found.last.values() if value.is_floating_point()} == {torch.float32}
     assert all(0 < value < 1 for points in found.rates.values() for _, value in points)
+
+
+@pytest.mark.parametrize("native", ["avx512_bf16", "amx_bf16", None])
+def test_auto_is_bfloat16_where_the_cpu_has_it(native: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    able = {"avx512_f": True, "avx512_bf16": False} | ({native: True} if native else {})
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    with computing("auto", torch.device("cpu")):
+        found = nn.Linear(2, 2)(torch.zeros(1, 2)).dtype
+    assert found == (torch.bfloat16 if native else torch.float32)
 
 
 def test_the_loss_is_taken_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
