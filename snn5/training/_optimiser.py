@@ -23,7 +23,7 @@ def optimiser_of(
     if settings.optimizer == "sgd":
         optimiser = torch.optim.SGD(groups, lr=settings.lr, momentum=0.9)
     else:
-        optimiser = torch.optim.AdamW(groups, lr=settings.lr)
+        optimiser = torch.optim.AdamW(groups, lr=settings.lr, fused=True)  # one kernel a group: a tenth of a small network's step
     warmup, total = settings.warmup_epochs * steps_per_epoch, settings.epochs * steps_per_epoch
 
     def factor(step: int) -> float:
