@@ -6,8 +6,9 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from snn5 import _dvc
+from snn5 import _dvc, tracking
 from snn5._dvc import Graph, Outcome, StageFailed, outcome_of
+from snn5.files import find_root
 
 LOGS = Path(".cache/repro")
 BUSY_S, TRIES = 5.0, 60  # another dvc, of a flow, say, works on the same stage
@@ -16,9 +17,12 @@ BUSY_S, TRIES = 5.0, 60  # another dvc, of a flow, say, works on the same stage
 def side_by_side(graph: Graph, todo: list[str], at_once: int, extra: dict[str, str]) -> None:
     """Run `todo`, each after those of it that it reads from.
 
+    Their runs are logged here, one after the other.
+
     Raises:
-        StageFailed: one failed; no other runs any more.
+        StageFailed: one failed; no other runs any more. UserError: MLflow does not work.
     """
+    root, extra = find_root(), {**extra, tracking.LATER: "1"}
     left, done, running, begin = list(todo), set(graph.parents) - set(todo), dict[Future[Outcome], str](), time.monotonic()
     failed: list[StageFailed] = []
     LOGS.mkdir(parents=True, exist_ok=True)
@@ -37,6 +41,7 @@ def side_by_side(graph: Graph, todo: list[str], at_once: int, extra: dict[str, s
                         tell(f"{_since(begin)} {stage} FAILED, see {log_of(stage)}; still running: {', '.join(running.values()) or 'none'}")
                         continue
                     done.add(stage)
+                    tracking.log_left(root, but=set(todo) - done)
                     tell(f"{_since(begin)} {stage}: {future.result()} ({len(todo) - len(left) - len(running)} of {len(todo)})")
         except (KeyboardInterrupt, SystemExit):
             leave()

@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-from snn5 import _dvc
+from snn5 import _dvc, tracking
 from snn5._dvc import Graph, read_graph
 from snn5._processes import ends_in_order
 from snn5._side_by_side import leave, side_by_side, tell
@@ -70,6 +70,7 @@ def main(at_once: int | None = None) -> None:
         tell(line)
     graph = read_graph()
     todo = out_of_date(graph)
+    tracking.log_left(root, but=todo)  # of a run that was killed
     if not todo:
         return tell("Data and pipelines are up to date.")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

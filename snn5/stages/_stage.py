@@ -115,7 +115,7 @@ def _run(run: Callable[[Stage], Record]) -> None:
         result.details["ingredients"] = {item.path: item.md5 for item in stage.ingredients}  # md5s only: run ids differ every time
     record.save(result, stage.out)
     if os.environ.get("RANK", "0") == "0":  # under torchrun every process runs the stage and writes the same bytes; one of them logs
-        tracking.log_stage(stage.name, stage.out, root=root, started=begin)
+        tracking.leave_or_log(stage.name, stage.out, root=root, started=begin)
     shutil.rmtree(Path(".cache", "resume", stage.name), ignore_errors=True)
 
 

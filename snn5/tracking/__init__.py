@@ -16,6 +16,9 @@ from ._ingredients import Ingredient as Ingredient
 from ._ingredients import from_alias as from_alias
 from ._ingredients import log_lineage as log_lineage
 from ._ingredients import resolve as resolve
+from ._later import LATER as LATER
+from ._later import leave_or_log as leave_or_log
+from ._later import log_left as log_left
 from ._log import log_stage as log_stage
 from ._reach import shown as shown
 from ._registry import ModelRow as ModelRow

@@ -14,7 +14,7 @@ import pytest
 import toy_pipeline
 from toy_pipeline import dvc
 
-from snn5 import _dvc, _side_by_side, repro
+from snn5 import _dvc, _side_by_side, repro, tracking
 from snn5._dvc import Graph, StageFailed, read_graph
 from snn5.errors import UserError
 
@@ -75,6 +75,23 @@ def test_only_what_changed_and_what_reads_from_it(timed: Path, capsys: pytest.Ca
     repro.main()
     said = capsys.readouterr().out
     assert "right: cached" in said and "last: unchanged (2 of 2)" in said and "left" not in said
+
+
+def test_a_stage_is_logged_when_it_is_done_and_before_those_that_read_from_it(timed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = (timed / "timed.py").read_text()
+    (timed / "timed.py").write_text(f"{program}assert os.environ['{tracking.LATER}']\n")
+    logged: list[tuple[set[str], str]] = []
+    monkeypatch.setattr(tracking, "log_left", lambda root, *, but: logged.append((set(but), (timed / "times").read_text() if but else "")))
+    (timed / "times").touch()
+    repro.main(at_once=2)
+    every = {"first", "left", "right", "alone", "last"}
+    assert logged[0] == (every, "")  # what a killed run left, if it does not run again
+    assert [len(but) for but, _ in logged[1:]] == [4, 3, 2, 1, 0]
+    for before, (but, times) in zip(logged, logged[1:], strict=False):
+        (done,) = before[0] - but
+        assert not but or f"{done} ends" in times
+        if done == "first":
+            assert "left begins" not in times and "right begins" not in times
 
 
 def test_those_come_first_that_most_wait_for(toy: Path) -> None:
