@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -87,7 +88,7 @@ def test_a_stage_is_logged_when_it_is_done_and_before_those_that_read_from_it(ti
     every = {"first", "left", "right", "alone", "last"}
     assert logged[0] == (every, "")  # what a killed run left, if it does not run again
     assert [len(but) for but, _ in logged[1:]] == [4, 3, 2, 1, 0]
-    for before, (but, times) in zip(logged, logged[1:], strict=False):
+    for before, (but, times) in pairwise(logged):
         (done,) = before[0] - but
         assert not but or f"{done} ends" in times
         if done == "first":
