@@ -35,8 +35,10 @@ def modulate(raw: Raw, weight_C52: Tensor, x_NC: Tensor, o_NC: Tensor) -> Raw:
     m_NC, r_NC = x_NC, o_NC
     if x_NC.ndim > 2:
         m_NC, r_NC = x_NC.flatten(2).mean(2), o_NC.flatten(2).mean(2)
-    shifts = (m_NC * weight_C52[:, i, 0] + r_NC * weight_C52[:, i, 1] for i in range(len(MODULATED)))
-    return raw._replace(**{name: getattr(raw, name) + shift for name, shift in zip(MODULATED, shifts, strict=True)})
+    weight_25C = weight_C52.permute(2, 1, 0)
+    shift_5NC = m_NC * weight_25C[0][:, None] + r_NC * weight_25C[1][:, None]
+    moved_5NC = torch.stack([getattr(raw, name) for name in MODULATED])[:, None] + shift_5NC
+    return raw._replace(**dict(zip(MODULATED, moved_5NC.unbind(), strict=True)))
 
 
 class DynamicGLIF(GLIF):

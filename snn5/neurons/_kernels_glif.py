@@ -10,8 +10,8 @@ import numpy as np
 
 from snn5.neurons._kernels_common import ONE, ZERO, helper, kernel, lane_sum, pack, slope_row, take, unpack
 
-KEEP, HARD, DROP, SOFT, THETA = range(5)
-LANES = 32
+KEEP, HARD, DROP, SOFT, THETA = range(5)  # rows of arrays that are passed whole: a slice of rows is strided, and its loops stay scalar
+LANES = 16
 
 
 @helper
@@ -66,14 +66,14 @@ def forward(counter, x, u_start, o_start, s, u_end, o_end, numbers, gains, sampl
         if piece >= samples * blocks:
             return
         _, first, last, begin, width = place(piece, block, blocks, channels, inner)
-        k, gain, fresh = k_all[:, :width], gain_all[:width], next_all[:width]
+        gain, fresh = gain_all[:width], next_all[:width]
         for j in range(5):
             widen(numbers[j, first:last], inner, k_all[j, :width])
         u, o = u_end[begin : begin + width], o_end[begin : begin + width]
         u[:], o[:] = u_start[begin : begin + width], o_start[begin : begin + width]
         for t in range(steps):
             widen(gains[t, first:last], inner, gain)
-            charge_row(x[t * size + begin : t * size + begin + width], u, o, k, gain, fresh)
+            charge_row(x[t * size + begin : t * size + begin + width], u, o, k_all, gain, fresh)
             u[:] = fresh
             fire_row(u, k_all[THETA, :width], o)
             out = s[t * size + begin : t * size + begin + width]
@@ -118,7 +118,7 @@ def backward(  # type: ignore[no-untyped-def]
             return
         n, first, last, begin, width = place(piece, block, blocks, channels, inner)
         end = begin + width
-        k, g, gain, slope, apart = k_all[:, :width], g_all[:, :width], gain_all[:width], slope_all[:width], apart_all[:width]
+        gain, slope, apart = gain_all[:width], slope_all[:width], apart_all[:width]
         for j in range(5):
             widen(numbers[j, first:last], inner, k_all[j, :width])
             g_all[j, :width] = ZERO
@@ -126,7 +126,7 @@ def backward(  # type: ignore[no-untyped-def]
         u_all[0, :width], o_all[0, :width] = u_start[begin:end], o_start[begin:end]
         for t in range(steps):
             widen(gains[t, first:last], inner, gain)
-            charge_row(x[t * size + begin : t * size + end], u_all[t, :width], o_all[t, :width], k, gain, u_all[t + 1, :width])
+            charge_row(x[t * size + begin : t * size + end], u_all[t, :width], o_all[t, :width], k_all, gain, u_all[t + 1, :width])
             fire_row(u_all[t + 1, :width], theta, o_all[t + 1, :width])
         gu, go = gu_start[begin:end], go_start[begin:end]
         gu[:], go[:] = gu_end[begin:end], go_end[begin:end]
@@ -136,7 +136,7 @@ def backward(  # type: ignore[no-untyped-def]
                 apart[i] = u[i] - theta[i]
                 go[i] += unpack(given[i])
             slope_row(kind, alpha, apart, ZERO, slope)
-            back_row(x[t * size + begin : t * size + end], u_all[t, :width], o_all[t, :width], k, gain, gu, go, slope, g, apart)
+            back_row(x[t * size + begin : t * size + end], u_all[t, :width], o_all[t, :width], k_all, gain, gu, go, slope, g_all, apart)
             per_channel(apart, inner, lanes, g_gains[n, t, first:last])
             if len(gx):
                 widen(gains[t, first:last], inner, gain)

@@ -1,7 +1,7 @@
 """P6's last step: how boldly it leaves early, so that the energy which the target leaves is spent on accuracy."""
 
 from collections.abc import Callable, Mapping
-from math import inf
+from math import inf, sqrt
 
 from snn5.benchmark import compare, measure
 from snn5.checkpoint import Checkpoint
@@ -25,6 +25,8 @@ def epsilon_of(
 ) -> float:
     """The smallest epsilon, at most P5.1's choice, with which validation still costs at most `target_ratio` of the dense twin's energy.
 
+        mean_s(share_s) + standard_errors sd_s(share_s) / sqrt(S) <= target_ratio
+
     Where P5.1's choice costs more than that it stays: accuracy is not sold for the target.
 
     Args:
@@ -41,6 +43,7 @@ def epsilon_of(
             share = compare(*found).ratios["ann_dense"]
             return share["fp32"] if share else inf
 
-        if mean_sd(run_jobs(ratio, list(twins), label=f"{label} epsilon {one:g}", total=1))[0] > settings.target_ratio:
+        share, sd = mean_sd(run_jobs(ratio, list(twins), label=f"{label} epsilon {one:g}", total=1))
+        if share + settings.standard_errors * sd / sqrt(len(twins)) > settings.target_ratio:
             return bolder[max(place - 1, 0)]
     return bolder[-1]

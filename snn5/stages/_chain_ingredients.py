@@ -1,6 +1,7 @@
 """What p6_integrate takes from the stages before it, each resolved to the run that made it."""
 
 from dataclasses import dataclass
+from math import hypot, sqrt
 
 from snn5.files import read_json
 from snn5.stages._chain import Choices
@@ -23,9 +24,12 @@ class Ingredients:
 
 
 def ingredients(stage: Stage, slot: str, *, ramp_fraction: float) -> Ingredients:
-    """Begin with P3's networks if they are on this slot and on validation, in the mean over seeds, more accurate than P1's; else with P1's.
+    """Begin with P3's networks if they are on this slot and clearly more accurate on validation than P1's; else with P1's.
 
-    A search over a few hundred validation samples finds points that were lucky there; the mean over seeds trained anew tells.
+        mean_s(tuned) - mean_s(trained) > standard_errors sqrt((sd_s(tuned)^2 + sd_s(trained)^2) / S)
+
+    A search over a few hundred validation samples finds points that were lucky there; the mean over S seeds trained anew tells. It looks at
+    accuracy alone: what it finds may fire more, so that it has to be better.
     """
     strength, sparsity, bits = (
         read_json(stage.ingredient(f"data/{name}/metrics.json").file)["summary"][f"chosen_{key}"]
@@ -34,10 +38,12 @@ def ingredients(stage: Stage, slot: str, *, ramp_fraction: float) -> Ingredients
     boldest = (sparsity, max(int(bits), stage.config.p6.least_bits))
     variants = list(dict.fromkeys([boldest, *((share, int(width)) for share, width in stage.config.p6.milder)]))
     trained, tuned = (
-        read_json(stage.ingredient(path).file)["summary"]["val/acc"]
+        read_json(stage.ingredient(path).file)["summary"]
         for path in (f"data/p1_train/sew_resnet-{slot}/metrics.json", "data/p3_tune/metrics.json")
     )
-    start = "p3_tune" if slot == stage.config.p6.data and tuned > trained else "p1_train"
+    error = hypot(tuned["val/acc_sd"], trained["val/acc_sd"]) / sqrt(len(stage.config.seeds))
+    better = tuned["val/acc"] - trained["val/acc"] > stage.config.p6.standard_errors * error
+    start = "p3_tune" if slot == stage.config.p6.data and better else "p1_train"
     folder = "data/p3_tune/checkpoints" if start == "p3_tune" else f"data/p1_train/sew_resnet-{slot}/checkpoints"
     return Ingredients(
         begun={seed: stage.ingredient(f"{folder}/seed{seed}.safetensors") for seed in stage.config.seeds},

@@ -75,7 +75,7 @@ def this(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     for name, key, value in (("sparsify", "strength", 0.5), ("prune", "sparsity", SPARSITY), ("quantize", "bits", BITS)):
         write_json(Path(f"data/p4_{name}/metrics.json"), {"summary": {f"chosen_{key}": value}})
     for name, accuracy in (("p3_tune", 0.98), ("p1_train/sew_resnet-frames", 0.97)):
-        write_json(Path(f"data/{name}/metrics.json"), {"summary": {"val/acc": accuracy}})
+        write_json(Path(f"data/{name}/metrics.json"), {"summary": {"val/acc": accuracy, "val/acc_sd": 0.003}})
     settings = config.load(PARAMS)
     p6 = replace(settings.p6, ema_decay=0.0, least_bits=2, milder=[[0.4, 4]], frames=config.Effort(epochs=2, quantised_epochs=2))
     return Offline(script="p6_integrate", args=("frames",), config=replace(settings, seeds=SEEDS, p6=p6), root=tmp_path)
@@ -111,10 +111,10 @@ def test_the_other_slot_starts_with_p1(this: Stage) -> None:
         p6_integrate.run(other)
 
 
-@pytest.mark.parametrize(("trained", "start"), [(0.97, "p3_tune"), (0.98, "p1_train"), (0.99, "p1_train")])
+@pytest.mark.parametrize(("trained", "start"), [(0.97, "p3_tune"), (0.9765, "p3_tune"), (0.9775, "p1_train"), (0.99, "p1_train")])
 def test_validation_says_whose_network_it_starts_with(this: Stage, trained: float, start: str) -> None:
-    """The search's networks have 0.98 in the mean over seeds; at a tie P1's are taken."""
-    write_json(Path("data/p1_train/sew_resnet-frames/metrics.json"), {"summary": {"val/acc": trained}})
+    """The search's networks have 0.98 in the mean over two seeds, sd 0.003 as P1's: the difference's standard error is 0.003."""
+    write_json(Path("data/p1_train/sew_resnet-frames/metrics.json"), {"summary": {"val/acc": trained, "val/acc_sd": 0.003}})
     shutil.copytree("data/p3_tune/checkpoints", "data/p1_train/sew_resnet-frames/checkpoints", dirs_exist_ok=True)
     taken = ingredients(this, "frames", ramp_fraction=0.2)
     assert taken.start == start and all(f"/{start}/" in f"/{found.path}" for found in taken.begun.values())
