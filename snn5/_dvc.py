@@ -7,10 +7,12 @@ import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Literal
+
+import yaml
 
 from snn5._processes import Child
 from snn5.errors import UserError
@@ -44,9 +46,15 @@ class StageFailed(UserError):
 
 @dataclass(frozen=True, kw_only=True)
 class Graph:
-    """The pipeline as dvc.yaml declares it: stage -> the stages it reads from, in an order that has these first."""
+    """The pipeline as dvc.yaml declares it.
+
+    Attributes:
+        parents: stage -> the stages it reads from, in an order that has these first.
+        seconds: what a stage takes on a core, roughly, of those whose `meta` says so: only for the order in which stages begin.
+    """
 
     parents: dict[str, list[str]]
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def stages(self, prefix: str) -> list[str]:
         """The stages of the phase `prefix` (`p1` -> p1_..., p1_...@...), each after those it reads from."""
@@ -64,13 +72,16 @@ class Graph:
 
 
 def read_graph() -> Graph:
-    """Ask DVC for the pipeline (`dvc dag` has the names of `dvc stage list` and what depends on what)."""
+    """Ask DVC for the pipeline (`dvc dag` has the names of `dvc stage list` and what depends on what); `meta` only dvc.yaml has."""
     parents: dict[str, list[str]] = {}
     for line in ask("dag", "--dot"):
         if match := _EDGE.match(line):
             reads, stage = match.groups()
             parents.setdefault(stage, []).extend([reads] if reads else [])
-    return Graph(parents={stage: parents[stage] for stage in TopologicalSorter(parents).static_order()})
+    declared = yaml.safe_load((find_root() / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    told = {stage: declared.get(stage.split("@")[0], {}).get("meta", {}).get("seconds") for stage in parents}
+    seconds = {stage: float(value) for stage, value in told.items() if value is not None}
+    return Graph(parents={stage: parents[stage] for stage in TopologicalSorter(parents).static_order()}, seconds=seconds)
 
 
 def changed(*stages: str) -> set[str]:

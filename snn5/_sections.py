@@ -243,8 +243,8 @@ class Integration:
     temperature: float = setting(2.0, low=0.01, high=100.0)
     calibration_per_class: int = setting(10, low=1, high=1000)  # samples that pruning sees
     least_bits: int = setting(4, low=2, high=8)  # of P4's choice: pruned as well, fewer cost accuracy, and operations count the same
-    # Sparsity and bits to try next, in this order, until validation loses at most max_accuracy_gap.
-    milder: list[list[float]] = field(default_factory=lambda: [[0.75, 4]])
+    # Sparsity and bits to try next, in this order, until validation loses at most max_accuracy_gap at the target's energy.
+    milder: list[list[float]] = field(default_factory=lambda: [[0.85, 4]])
     target_ratio: float = setting(0.02, low=0.0, high=1.0)  # goal 2: at most 1/50 of the ANN's energy
     max_accuracy_gap: float = setting(0.01, low=0.0, high=1.0)  # below the ANN's accuracy; more is not equal
     standard_errors: float = setting(1.0, low=0.0, high=10.0)  # of that gap, added to it where validation judges a variant

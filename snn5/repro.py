@@ -2,7 +2,7 @@
 
 It does what `dvc repro` does, with the same results to the last byte. DVC runs one stage after the other: of three seeds on two cores one
 runs alone, and while a stage starts or ends, nothing else does. Here a stage runs (`dvc repro --single-item`; DVC's own locks keep the
-processes apart) as soon as those it reads from are done, as many at once as there are cores for; first those that most others wait for.
+processes apart) as soon as those it reads from are done, as many at once as there are cores for; first what the end waits longest for.
 
 A stage's output goes to .cache/repro/STAGE.log. If one fails, those that run come to their end, no other begins, and its last lines are
 shown. Interrupted or failed, the same command goes on where it was. On a machine with a GPU one stage runs at a time.
@@ -22,6 +22,7 @@ from snn5.files import find_root
 from snn5.recover import recover
 
 GPU = Path("/dev/nvidiactl")
+USUAL_SECONDS = 30.0  # of a stage whose meta in dvc.yaml has no other
 MOST_WORKERS = 3  # of a stage: as many as it usually has seeds
 
 
@@ -46,14 +47,21 @@ def shares(cores: int, wanted: str = "", *, gpu: bool = False) -> tuple[int, dic
 
 
 def out_of_date(graph: Graph) -> list[str]:
-    """The stages whose inputs or outputs have changed and all that read from them, those first that most others wait for."""
-    after: dict[str, set[str]] = {stage: set() for stage in graph.parents}
+    """The stages whose inputs or outputs have changed and all that read from them, those first whose longest way to the end is longest.
+
+    way(s) = seconds(s) + max(way(r) for r that read from s)
+    """
+    way: dict[str, float] = {}
+    readers: dict[str, list[str]] = {stage: [] for stage in graph.parents}
     for stage in reversed(graph.parents):
+        way[stage] = graph.seconds.get(stage, USUAL_SECONDS) + max((way[r] for r in readers[stage]), default=0.0)
         for parent in graph.parents[stage]:
-            after[parent] |= {stage} | after[stage]
-    changed = _dvc.changed()
-    todo = changed.union(*(after[stage] for stage in changed)) if changed else set()
-    return sorted((stage for stage in graph.parents if stage in todo), key=lambda stage: -len(after[stage]))
+            readers[parent].append(stage)
+    todo = _dvc.changed()
+    for stage in graph.parents:  # parents first
+        if todo.intersection(graph.parents[stage]):
+            todo.add(stage)
+    return sorted((stage for stage in graph.parents if stage in todo), key=lambda stage: -way[stage])
 
 
 def main(at_once: int | None = None) -> None:

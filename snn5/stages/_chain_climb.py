@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from snn5.benchmark import measure
+from snn5.benchmark import Measurement, measure
 from snn5.checkpoint import Checkpoint
 from snn5.config import Cutoff, Effort, Integration, Train
 from snn5.datasets import Splits
-from snn5.inference import Tried, try_epsilons
 from snn5.parallel import Tick, run_jobs
 from snn5.stages._chain import Choices, near, recipe_of, shrunk, sparse_of
+from snn5.stages._chain_cutoff import Exit, exit_of
 from snn5.statistics import mean_sd
 
 
@@ -19,14 +19,13 @@ class Climb:
 
     Attributes:
         steps: by seed, the checkpoints `start`, `sparse`, `pruned` and `quantised` of the chosen variant.
-        tried: the epsilons on each seed's quantised network. chosen: the variant's place.
-        accuracies: on validation, mean over seeds, of every variant that was tried. twin: the twins'.
+        exits: the early exit of every variant that was tried. chosen: the variant's place.
+        twin: the twins' accuracy on validation, mean over seeds.
     """
 
     steps: dict[int, dict[str, Checkpoint]]
-    tried: list[Tried]
+    exits: list[Exit]
     chosen: int
-    accuracies: list[float]
     twin: float
 
 
@@ -44,7 +43,9 @@ def climb(
     seed_of: Callable[..., int],
     label: str,
 ) -> Climb:
-    """The first variant that is `near` its twins on validation, else the one that is most accurate there.
+    """The first variant that, with its early exit, is within the target's energy and `near` its twins on validation.
+
+    Where none is: of those within the target's energy the most accurate there; where no energy is, the most accurate.
 
     Args:
         start, twins: by seed. slot: its recipe. effort: epochs.
@@ -53,29 +54,30 @@ def climb(
     first, second = (recipe_of(slot, settings, epochs) for epochs in (effort.epochs, effort.quantised_epochs))
     seeds = list(start)
 
-    def thin(seed: int, tick: Tick) -> tuple[Checkpoint, float]:
+    def thin(seed: int, tick: Tick) -> tuple[Checkpoint, Measurement]:
         files = parents[seed]
         made = sparse_of(start[seed], twins[seed], splits, first, settings, choices, seed=seed_of(seed), parents=files, tick=tick)
-        return made, measure(twins[seed], splits.val, seed=seed, protocol="validation").accuracy
+        return made, measure(twins[seed], splits.val, seed=seed, protocol="validation")
 
     sparse = dict(zip(seeds, run_jobs(thin, seeds, label=f"{label} sparse", total=effort.epochs), strict=True))
-    twin = [sparse[seed][1] for seed in seeds]
-    rungs: list[list[tuple[dict[str, Checkpoint], Tried]]] = []
-    content = False
+    judges = {seed: judge for seed, (_, judge) in sparse.items()}
+    twin = [judge.accuracy for judge in judges.values()]
+    rungs: list[dict[int, dict[str, Checkpoint]]] = []
+    exits: list[Exit] = []
     for variant in choices.variants:
 
-        def shrink(seed: int, tick: Tick, variant: tuple[float, int] = variant) -> tuple[dict[str, Checkpoint], Tried]:
+        def shrink(seed: int, tick: Tick, variant: tuple[float, int] = variant) -> dict[str, Checkpoint]:
             own = seed_of(seed, *variant)
-            made = shrunk(sparse[seed][0], twins[seed], splits, second, settings, choices, variant, seed=own, tick=tick)
-            tried = try_epsilons(made["quantised"], splits.train, {"val": splits.val}, cutoff.epsilons, rules=[cutoff.rule], seed=own)
-            return made, tried[cutoff.rule]["val"]
+            return shrunk(sparse[seed][0], twins[seed], splits, second, settings, choices, variant, seed=own, tick=tick)
 
         named = f"{label} {100 * variant[0]:g} % zeros, {variant[1]} bits"
-        rungs.append(run_jobs(shrink, seeds, label=named, total=effort.quantised_epochs))
-        content = near([t.full_accuracy for _, t in rungs[-1]], twin, settings.max_accuracy_gap, settings.standard_errors)
-        if content:
+        rungs.append(dict(zip(seeds, run_jobs(shrink, seeds, label=named, total=effort.quantised_epochs), strict=True)))
+        small = {seed: made["quantised"] for seed, made in rungs[-1].items()}
+        exits.append(exit_of(small, judges, splits, settings, cutoff, seed_of=seed_of, label=label))
+        if exits[-1].affordable and near(exits[-1].accuracies, twin, settings.max_accuracy_gap, settings.standard_errors):
+            chosen = len(exits) - 1
             break
-    means = [mean_sd(t.full_accuracy for _, t in rung)[0] for rung in rungs]
-    chosen = len(rungs) - 1 if content else means.index(max(means))
-    steps = {seed: {"start": start[seed], "sparse": sparse[seed][0], **made} for seed, (made, _) in zip(seeds, rungs[chosen], strict=True)}
-    return Climb(steps=steps, tried=[t for _, t in rungs[chosen]], chosen=chosen, accuracies=means, twin=mean_sd(twin)[0])
+    else:
+        chosen = max(range(len(exits)), key=lambda i: (exits[i].affordable, mean_sd(exits[i].accuracies)[0]))
+    steps = {seed: {"start": start[seed], "sparse": sparse[seed][0], **rungs[chosen][seed]} for seed in seeds}
+    return Climb(steps=steps, exits=exits, chosen=chosen, twin=mean_sd(twin)[0])

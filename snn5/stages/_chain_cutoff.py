@@ -1,49 +1,71 @@
-"""P6's last step: how boldly it leaves early, so that the energy which the target leaves is spent on accuracy."""
+"""P6's last step, as validation sees it: how boldly a network leaves early, what that saves and what it costs."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from math import inf, sqrt
 
-from snn5.benchmark import compare, measure
+from snn5.benchmark import Measurement, compare, measure
 from snn5.checkpoint import Checkpoint
 from snn5.config import Cutoff, Integration
 from snn5.datasets import Splits
-from snn5.inference import calibrate_cutoff, choose_epsilon
+from snn5.inference import Tried, calibrate_cutoff, choose_epsilon, try_epsilons
 from snn5.parallel import Tick, run_jobs
-from snn5.stages._chain_climb import Climb
 from snn5.statistics import mean_sd
 
 
-def epsilon_of(
-    made: Climb,
-    twins: Mapping[int, Checkpoint],
+@dataclass(frozen=True, kw_only=True)
+class Exit:
+    """An epsilon of P5.1's list on the networks of all seeds.
+
+    Attributes:
+        accuracies: on validation, by seed, with the early exit. affordable: whether the target's energy allows it.
+    """
+
+    epsilon: float
+    accuracies: tuple[float, ...]
+    affordable: bool
+
+
+def exit_of(
+    networks: Mapping[int, Checkpoint],
+    twins: Mapping[int, Measurement],
     splits: Splits,
     settings: Integration,
     cutoff: Cutoff,
     *,
     seed_of: Callable[..., int],
     label: str,
-) -> float:
-    """The smallest epsilon, at most P5.1's choice, with which validation still costs at most `target_ratio` of the dense twin's energy.
+) -> Exit:
+    """The most cautious epsilon whose share of the dense twin's energy stays within the target on validation.
 
         mean_s(share_s) + standard_errors sd_s(share_s) / sqrt(S) <= target_ratio
 
-    Where P5.1's choice costs more than that it stays: accuracy is not sold for the target.
+    Where none does, P5.1's choice: accuracy is not sold for the target.
 
     Args:
-        twins: by seed. seed_of: the seed of a job from what names it.
+        networks: by seed. twins: on validation, by seed. seed_of: the seed of a job from what names it.
     """
-    epsilon = choose_epsilon(made.tried, max_accuracy_loss=cutoff.max_accuracy_loss, standard_errors=cutoff.standard_errors)
-    bolder = sorted((e for e in cutoff.epsilons if e <= epsilon), reverse=True)
-    for place, one in enumerate(bolder):
+    train, val, seeds = splits.train, splits.val, list(networks)
+    for epsilon in sorted(cutoff.epsilons):
 
-        def ratio(seed: int, tick: Tick, one: float = one) -> float:
-            stopped = calibrate_cutoff(made.steps[seed]["quantised"], splits.train, epsilon=one, rule=cutoff.rule, seed=seed_of(seed))
-            found = [measure(network, splits.val, seed=seed, protocol="validation") for network in (stopped, twins[seed])]
+        def judge(seed: int, tick: Tick, epsilon: float = epsilon) -> tuple[float, float]:
+            stopped = calibrate_cutoff(networks[seed], train, epsilon=epsilon, rule=cutoff.rule, seed=seed_of(seed))
+            found = compare(measure(stopped, val, seed=seed, protocol="validation"), twins[seed])
+            share = found.ratios["ann_dense"]
             tick()
-            share = compare(*found).ratios["ann_dense"]
-            return share["fp32"] if share else inf
+            return found.accuracy, share["fp32"] if share else inf
 
-        share, sd = mean_sd(run_jobs(ratio, list(twins), label=f"{label} epsilon {one:g}", total=1))
-        if share + settings.standard_errors * sd / sqrt(len(twins)) > settings.target_ratio:
-            return bolder[max(place - 1, 0)]
-    return bolder[-1]
+        accuracies, shares = zip(*run_jobs(judge, seeds, label=f"{label} epsilon {epsilon:g}", total=1), strict=True)
+        mean, sd = mean_sd(shares)
+        if mean + settings.standard_errors * sd / sqrt(len(seeds)) <= settings.target_ratio:
+            return Exit(epsilon=epsilon, accuracies=accuracies, affordable=True)
+
+    def again(seed: int, tick: Tick) -> Tried:
+        tried = try_epsilons(networks[seed], train, {"val": val}, cutoff.epsilons, rules=[cutoff.rule], seed=seed_of(seed))
+        tick()
+        return tried[cutoff.rule]["val"]
+
+    tried = run_jobs(again, seeds, label=f"{label} epsilons", total=1)
+    epsilon = choose_epsilon(tried, max_accuracy_loss=cutoff.max_accuracy_loss, standard_errors=cutoff.standard_errors)
+    place = cutoff.epsilons.index(epsilon)
+    return Exit(epsilon=epsilon, accuracies=tuple(t.accuracy[place] for t in tried), affordable=False)

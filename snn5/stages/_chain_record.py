@@ -10,7 +10,7 @@ from snn5.record import Record, Run
 from snn5.stages._chain import RIVALS, STEPS
 from snn5.stages._chain_climb import Climb
 from snn5.stages._chain_ingredients import Ingredients
-from snn5.statistics import summarise
+from snn5.statistics import mean_sd, summarise
 
 
 def measured(steps: Mapping[str, Checkpoint], anns: Mapping[str, Checkpoint], test: Split, seed: int) -> dict[str, Measurement]:
@@ -24,14 +24,12 @@ def measured(steps: Mapping[str, Checkpoint], anns: Mapping[str, Checkpoint], te
     return found | made
 
 
-def record_of(
-    judged: Mapping[int, Mapping[str, Measurement]], taken: Ingredients, made: Climb, epsilon: float, settings: Integration
-) -> Record:
+def record_of(judged: Mapping[int, Mapping[str, Measurement]], taken: Ingredients, made: Climb, settings: Integration) -> Record:
     """The record of the stage.
 
     Args:
         judged: by seed, then by name of the step or rival.
-        taken, made, epsilon: what it began with, which variant was chosen, and the cutoff's epsilon.
+        taken, made: what it began with, and which variant with which epsilon was chosen.
         settings: the target, and what counts as equal accuracy.
 
     Returns:
@@ -40,7 +38,7 @@ def record_of(
     """
     runs: dict[str, Run] = {}
     sparsity, bits = taken.choices.variants[made.chosen]
-    summary = {"strength": taken.choices.strength, "sparsity": sparsity, "bits": float(bits), "epsilon": epsilon}
+    summary = {"strength": taken.choices.strength, "sparsity": sparsity, "bits": float(bits), "epsilon": made.exits[made.chosen].epsilon}
     for step in (*RIVALS, *STEPS):
         rows = {
             f"{step}-seed{seed}": Run(params={"seed": seed, "step": step}, metrics=own[step].metrics(), details=own[step].to_json())
@@ -54,7 +52,7 @@ def record_of(
     cheap = summary["cost/ratio_ann_dense"] <= settings.target_ratio
     summary |= {"target/ratio": settings.target_ratio, "target/equal": float(equal), "target/reached": float(equal and cheap)}
     tried = [
-        {"sparsity": share, "bits": width, "val/acc": accuracy}
-        for (share, width), accuracy in zip(taken.choices.variants, made.accuracies, strict=False)
+        {"sparsity": share, "bits": width, "epsilon": one.epsilon, "affordable": one.affordable, "val/acc": mean_sd(one.accuracies)[0]}
+        for (share, width), one in zip(taken.choices.variants, made.exits, strict=False)
     ]
     return Record(summary=summary, runs=runs, details={"start": taken.start, "tried": tried, "ann/val/acc": made.twin})

@@ -19,7 +19,6 @@ from snn5.parallel import Tick, run_jobs
 from snn5.record import Record
 from snn5.stages._chain import recipe_of, rivals
 from snn5.stages._chain_climb import climb
-from snn5.stages._chain_cutoff import epsilon_of
 from snn5.stages._chain_ingredients import ingredients
 from snn5.stages._chain_record import measured, record_of
 from snn5.stages._data import read_splits
@@ -39,8 +38,7 @@ def run(stage: Stage) -> Record:
     start, twins = ({s: checkpoint.load(found[s].file) for s in seeds} for found in (taken.begun, taken.twins))
     parents = {s: {found[s].path: found[s].md5 for found in (taken.begun, taken.twins)} for s in seeds}
     made = climb(start, twins, splits, recipe, p6, effort, p5, taken.choices, parents=parents, seed_of=stage.seed, label=stage.name)
-    epsilon = epsilon_of(made, twins, splits, p6, p5, seed_of=stage.seed, label=stage.name)
-    bits = taken.choices.variants[made.chosen][1]
+    epsilon, bits = made.exits[made.chosen].epsilon, taken.choices.variants[made.chosen][1]
 
     def judge(seed: int, tick: Tick) -> tuple[Checkpoint, dict[str, Measurement]]:
         steps, others = made.steps[seed], (splits.val, splits.test)
@@ -54,7 +52,7 @@ def run(stage: Stage) -> Record:
     judged = dict(zip(seeds, run_jobs(judge, seeds, label=f"{stage.name} rivals", total=2 * effort.epochs), strict=True))
     for seed in seeds:
         checkpoint.save(judged[seed][0], stage.out / "checkpoints" / f"seed{seed}.safetensors")
-    return record_of({seed: found for seed, (_, found) in judged.items()}, taken, made, epsilon, p6)
+    return record_of({seed: found for seed, (_, found) in judged.items()}, taken, made, p6)
 
 
 if __name__ == "__main__":

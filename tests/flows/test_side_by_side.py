@@ -95,11 +95,22 @@ def test_a_stage_is_logged_when_it_is_done_and_before_those_that_read_from_it(ti
             assert "left begins" not in times and "right begins" not in times
 
 
-def test_those_come_first_that_most_wait_for(toy: Path) -> None:
+def test_those_come_first_that_the_end_waits_longest_for(toy: Path) -> None:
     (toy / "params.yaml").write_text("a: 2\n")
     todo = repro.out_of_date(read_graph())
     assert todo[0] == "p7_data@frames"  # p1_train, p4_early, p4_late and last follow from it
     assert todo.index("p1_train@net-frames") < todo.index("p7_data@events") and set(todo) >= {"p4_late", "last", "p5_slow", "p6_broken"}
+
+
+@pytest.mark.parametrize(("seconds", "place"), [(10, -1), (100, 2), (130, 1), (160, 0)])
+def test_what_takes_long_begins_early(toy: Path, seconds: int, place: int) -> None:
+    """The longest way is p7_data@frames, p1_train@net-frames, p4_early, p4_late, last: 150 s, 120 s and so on, at 30 s each."""
+    text = (toy / "dvc.yaml").read_text()
+    (toy / "dvc.yaml").write_text(text.replace("  p5_slow:\n", f"  p5_slow:\n    meta: {{seconds: {seconds}}}\n"))
+    (toy / "params.yaml").write_text("a: 2\n")
+    todo = repro.out_of_date(read_graph())
+    assert todo.index("p5_slow") == place % len(todo)
+    assert all(todo.index(stage) < todo.index(later) for stage, later in pairwise(["p7_data@frames", "p1_train@net-frames", "last"]))
 
 
 def test_after_a_failure_none_begins_and_those_that_run_come_to_their_end(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:

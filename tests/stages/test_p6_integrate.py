@@ -19,6 +19,7 @@ from snn5.models import ann_twin, create_model
 from snn5.stages import p6_integrate
 from snn5.stages._chain import RIVALS, STEPS, Choices, near
 from snn5.stages._chain_climb import Climb
+from snn5.stages._chain_cutoff import Exit
 from snn5.stages._chain_ingredients import Ingredients, ingredients
 from snn5.stages._chain_record import record_of
 from snn5.stages._stage import Stage
@@ -143,11 +144,14 @@ def test_the_verdict_needs_both(accuracy: float, ratio: float, equal: float, rea
     own = {step: measured(accuracy=0.99, ratio=1.0) for step in (*RIVALS, *STEPS)} | {"cutoff": measured(accuracy=accuracy, ratio=ratio)}
     choices = Choices(strength=1.0, ramp_fraction=0.2, variants=[(0.9, 2), (0.5, 4), (0.4, 8)])
     taken = Ingredients(begun={}, start="p3_tune", twins={}, choices=choices)
-    made = Climb(steps={}, tried=[], chosen=1, accuracies=[0.9, 0.98], twin=0.99)
-    record = record_of({0: own}, taken, made, 0.01, config.load(PARAMS).p6)
+    exits = [Exit(epsilon=0.02, accuracies=(0.9,), affordable=False), Exit(epsilon=0.01, accuracies=(0.98,), affordable=True)]
+    record = record_of({0: own}, taken, Climb(steps={}, exits=exits, chosen=1, twin=0.99), config.load(PARAMS).p6)
     found = record.summary
-    assert record.details["tried"] == [{"sparsity": 0.9, "bits": 2, "val/acc": 0.9}, {"sparsity": 0.5, "bits": 4, "val/acc": 0.98}]
-    assert (found["sparsity"], found["bits"]) == (0.5, 4.0)
+    assert record.details["tried"] == [
+        {"sparsity": 0.9, "bits": 2, "epsilon": 0.02, "affordable": False, "val/acc": 0.9},
+        {"sparsity": 0.5, "bits": 4, "epsilon": 0.01, "affordable": True, "val/acc": 0.98},
+    ]
+    assert (found["sparsity"], found["bits"], found["epsilon"]) == (0.5, 4.0, 0.01)
     assert found["test/acc"] == accuracy and found["ann/test/acc"] == 0.99
 
 
@@ -165,12 +169,28 @@ def test_near_is_a_mean_with_a_margin() -> None:
     assert near([0.97, 0.97], [0.99, 1.0], 0.025, standard_errors=0.0)
 
 
-@pytest.mark.parametrize(("gap", "tries"), [(1.0, 1), (-1.0, 2)])
-def test_milder_variants_are_tried_only_where_validation_asks(this: Stage, gap: float, tries: int) -> None:
-    """A gap of 1 is always kept, one of -1 never: then the most accurate variant is taken."""
-    p6 = replace(this.config.p6, max_accuracy_gap=gap)
+@pytest.mark.parametrize(
+    ("gap", "target", "tries"),
+    [
+        (1.0, 1.0, 1),  # content with the first
+        (-1.0, 1.0, 2),  # a gap that none keeps: the most accurate is taken
+        (1.0, 0.0, 2),  # energy that none keeps: likewise
+    ],
+)
+def test_milder_variants_are_tried_only_where_validation_asks(this: Stage, gap: float, target: float, tries: int) -> None:
+    p6 = replace(this.config.p6, max_accuracy_gap=gap, target_ratio=target)
     made = p6_integrate.run(Offline(script="p6_integrate", args=("frames",), config=replace(this.config, p6=p6), root=this.root))
     tried = made.details["tried"]
     assert [(one["sparsity"], one["bits"]) for one in tried] == [(SPARSITY, BITS), (0.4, 4)][:tries]
+    assert all(one["affordable"] == (target == 1.0) for one in tried)
     best = max(tried, key=lambda one: one["val/acc"])
-    assert (made.summary["sparsity"], made.summary["bits"]) == (best["sparsity"], best["bits"])
+    assert all(made.summary[name] == best[name] for name in ("sparsity", "bits", "epsilon"))
+
+
+def test_of_all_variants_within_the_energy_the_most_accurate_is_taken(this: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    exits = [Exit(epsilon=e, accuracies=(a, a), affordable=ok) for e, a, ok in ((0.0, 0.4, True), (0.01, 0.6, True), (0.02, 0.8, False))]
+    given = iter(exits)
+    monkeypatch.setattr("snn5.stages._chain_climb.exit_of", lambda *_args, **_how: next(given))
+    p6 = replace(this.config.p6, max_accuracy_gap=-1.0, milder=[[0.4, 4], [0.3, 4]])
+    made = p6_integrate.run(Offline(script="p6_integrate", args=("frames",), config=replace(this.config, p6=p6), root=this.root))
+    assert (made.summary["sparsity"], made.summary["epsilon"]) == (0.4, 0.01)
