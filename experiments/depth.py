@@ -28,7 +28,14 @@ def main() -> None:
     starts: dict[str, dict[str, bool]] = {"sew_resnet": {}, "spiking_resnet": {"zero_init": False}}  # as in params.yaml: p1_depth
     recipes = {
         f"{family}{depth}": replace(
-            settings, model=f"{family}{depth}", model_args={**arguments, **start}, epochs=EPOCHS, batch_size=BATCH_SIZE, lr=6e-3
+            settings,
+            model=f"{family}{depth}",
+            model_args={**arguments, **start},
+            epochs=EPOCHS,
+            batch_size=BATCH_SIZE,
+            lr=6e-3,
+            precision="fp32",
+            channels_last=False,
         )
         for depth in DEPTHS
         for family, start in starts.items()

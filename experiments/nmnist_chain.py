@@ -39,6 +39,7 @@ from snn5.training import samples, train_one
 VAL_FRACTION = 0.15
 SETTINGS, RESULT = Path("experiments/nmnist_chain.yaml"), Path("experiments/results/nmnist_chain.json")
 KEPT = Path(".cache/experiments/nmnist_chain")
+USED = ("events", "lr", "ema_decay", "teacher_weight", "temperature", "calibration_per_class")  # of P6's settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +143,12 @@ def table_of(found: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     return {name: entry_of([fold[name] for fold in found]) for name in found[0]}
 
 
+def used(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What the networks depend on."""
+    plan = settings["plan"]
+    return {**settings, "plan": {**plan, "chain": {name: plan["chain"][name] for name in USED}}}
+
+
 def main() -> None:
     """Train the folds that are missing, measure all, then write the table."""
     asked = plan()
@@ -150,7 +157,7 @@ def main() -> None:
     def kept(fold: int) -> dict[str, Any] | None:
         path = KEPT / f"fold{fold}.json"
         found: dict[str, Any] | None = read_json(path) if path.is_file() else None
-        return found if found is not None and found["settings"] == settings else None
+        return found if found is not None and used(found["settings"]) == used(settings) else None
 
     whole = recordings()
     fold_N = folds(whole.y_N)

@@ -79,8 +79,8 @@ def read_graph() -> Graph:
             reads, stage = match.groups()
             parents.setdefault(stage, []).extend([reads] if reads else [])
     declared = yaml.safe_load((find_root() / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    told = {stage: declared.get(stage.split("@")[0], {}).get("meta", {}).get("seconds") for stage in parents}
-    seconds = {stage: float(value) for stage, value in told.items() if value is not None}
+    told = {stage: (declared.get(stage.split("@")[0], {}).get("meta") or {}).get("seconds") for stage in parents}
+    seconds = {stage: float(value) for stage, value in told.items() if isinstance(value, int | float)}
     return Graph(parents={stage: parents[stage] for stage in TopologicalSorter(parents).static_order()}, seconds=seconds)
 
 

@@ -234,7 +234,7 @@ class Effort:
 class Integration:
     """P6: all techniques on one network."""
 
-    data: str = setting("frames", among=("frames", "events"))  # the slot that P3 and P4 look at; its network is P3's, the other's P1's
+    data: str = setting("frames", among=("frames", "events"))  # the slot that P3 and P4 look at; its network is P3's if clearly better
     frames: Effort = field(default_factory=Effort)
     events: Effort = field(default_factory=Effort)
     lr: float = setting(3e-3, low=1e-7, high=10.0)
@@ -247,7 +247,7 @@ class Integration:
     milder: list[list[float]] = field(default_factory=lambda: [[0.85, 4]])
     target_ratio: float = setting(0.02, low=0.0, high=1.0)  # goal 2: at most 1/50 of the ANN's energy
     max_accuracy_gap: float = setting(0.01, low=0.0, high=1.0)  # below the ANN's accuracy; more is not equal
-    standard_errors: float = setting(1.0, low=0.0, high=10.0)  # of that gap, added to it where validation judges a variant
+    standard_errors: float = setting(1.0, low=0.0, high=10.0)  # added to that gap and to the energy on validation; P3's lead over P1
 
     def __post_init__(self) -> None:
         for pair in self.milder:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from snn5 import _dvc, tracking
 from snn5._dvc import Graph, Outcome, StageFailed, outcome_of
+from snn5.errors import UserError
 from snn5.files import find_root
 
 LOGS = Path(".cache/repro")
@@ -24,7 +25,7 @@ def side_by_side(graph: Graph, todo: list[str], at_once: int, extra: dict[str, s
     """
     root, extra = find_root(), {**extra, tracking.LATER: "1"}
     left, done, running, begin = list(todo), set(graph.parents) - set(todo), dict[Future[Outcome], str](), time.monotonic()
-    failed: list[StageFailed] = []
+    failed: list[UserError] = []
     LOGS.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(at_once) as pool:
         try:
@@ -36,13 +37,16 @@ def side_by_side(graph: Graph, todo: list[str], at_once: int, extra: dict[str, s
                     tell(f"{_since(begin)} {stage} ...")
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     stage = running.pop(future)
-                    if isinstance(error := future.exception(), StageFailed):
+                    try:
+                        outcome = future.result()
+                        tracking.log_left(root, but=set(todo) - done - {stage})
+                    except UserError as error:
                         failed.append(error)
-                        tell(f"{_since(begin)} {stage} FAILED, see {log_of(stage)}; still running: {', '.join(running.values()) or 'none'}")
+                        what = f"FAILED, see {log_of(stage)}" if isinstance(error, StageFailed) else "is done, but not logged"
+                        tell(f"{_since(begin)} {stage} {what}; still running: {', '.join(running.values()) or 'none'}")
                         continue
                     done.add(stage)
-                    tracking.log_left(root, but=set(todo) - done)
-                    tell(f"{_since(begin)} {stage}: {future.result()} ({len(todo) - len(left) - len(running)} of {len(todo)})")
+                    tell(f"{_since(begin)} {stage}: {outcome} ({len(todo) - len(left) - len(running)} of {len(todo)})")
         except (KeyboardInterrupt, SystemExit):
             leave()
     if failed:

@@ -10,7 +10,16 @@ import pytest
 # Before anything imports torch, Prefect or MLflow: they read these once.
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 os.environ |= {"SNN5_TRACKING": "off", "PREFECT_LOGGING_TO_API_ENABLED": "false", "MPLBACKEND": "Agg"}
-for _name in ("PREFECT_API_URL", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "SNN5_TRIGGER", "SNN5_WORKERS", "DVC_STAGE", "DVC_ROOT"):
+for _name in (
+    "PREFECT_API_URL",
+    "MLFLOW_TRACKING_URI",
+    "MLFLOW_EXPERIMENT_NAME",
+    "SNN5_TRIGGER",
+    "SNN5_WORKERS",
+    "DVC_STAGE",
+    "DVC_ROOT",
+    "SNN5_LOG_LATER",
+):
     os.environ.pop(_name, None)
 _home = tempfile.mkdtemp(prefix="snn5-prefect-")
 os.environ["PREFECT_HOME"] = _home

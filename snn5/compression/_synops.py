@@ -61,7 +61,7 @@ class SynOpsPenalty:
             if key not in self._fanout:
                 kept, all_of_it = (layer.weight.detach() != 0).to(layer.weight), torch.ones_like(layer.weight)
                 dense = float(conv_fanout(layer, s.shape[-3:], all_of_it).sum())
-                self._fanout[key] = conv_fanout(layer, s.shape[-3:], kept).to(s), dense
+                self._fanout[key] = conv_fanout(layer, s.shape[-3:], kept).float(), dense  # bfloat16 spikes: it counts to 256 only
             psi_CHW, dense = self._fanout[key]
             self._operations.append((s * psi_CHW).sum())
             self._dense += dense * (s.numel() // psi_CHW.numel())

@@ -11,7 +11,7 @@ import numpy as np
 from snn5.neurons._kernels_common import ONE, ZERO, helper, kernel, lane_sum, pack, slope_row, take, unpack
 
 KEEP, HARD, DROP, SOFT, THETA = range(5)  # rows of arrays that are passed whole: a slice of rows is strided, and its loops stay scalar
-LANES = 16
+LANES = 16  # of a channel, which may be small
 
 
 @helper

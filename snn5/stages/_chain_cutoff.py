@@ -40,7 +40,8 @@ def exit_of(
 
         mean_s(share_s) + standard_errors sd_s(share_s) / sqrt(S) <= target_ratio
 
-    Where none does, P5.1's choice: accuracy is not sold for the target.
+    The margin is for networks and samples that differ from these; it is no error of the test figure, which is the mean of the same seeds.
+    Where no epsilon is within the target, P5.1's choice: accuracy is not sold for the target.
 
     Args:
         networks: by seed. twins: on validation, by seed. seed_of: the seed of a job from what names it.

@@ -85,7 +85,7 @@ class Stage:
 
 
 def main(run: Callable[[Stage], Record]) -> None:
-    """Run the stage whose script is `__main__`: check, run, write its record, log it; one line and exit code 1 on a user's mistake."""
+    """Run the stage whose script is `__main__`: check, run, write its record, log it (see `leave_or_log`); a user's mistake is one line."""
     _watchdog.install()
     try:
         with one_thread():

@@ -5,8 +5,8 @@
 Every method prunes to every sparsity from the same calibration samples (training samples, p4_prune.samples_per_class of each class), with
 the same number of weights in each layer and without training. The largest sparsity at which `sbc_sequential` stays, by its mean accuracy on
 validation, within p4.max_accuracy_loss of the dense network is chosen (else the smallest). Distances are on validation samples.
-Claim (Shi et al. 2025): at most 1.5 points lost at 90 %, far above magnitude pruning. Expected on the digits, 3 seeds, n = 450: 98.1 %
-(sd 0.5) dense; 97.4 % (sd 0.5) at 85 %, the choice; 97.5 % (sd 1.3) at 90 %, where magnitude pruning has 27 % (sd 15). 30 s of one core.
+Claim (Shi et al. 2025): at most 1.5 points lost at 90 %, far above magnitude pruning. Expected on the digits, 3 seeds, n = 450: about one
+point lost at 85 and 90 %, where magnitude pruning has 60 % and 25 to 40 % left. 30 s of one core.
 Out: checkpoints/seed<k>.safetensors of the chosen sparsity, metrics.json, curves.csv (empty: nothing is trained).
 """
 

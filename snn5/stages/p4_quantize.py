@@ -5,8 +5,8 @@
 Starts from P1's checkpoints (the slot of p6.data). Every width is trained with every seed for the same epochs, the last of which counts;
 the fewest bits whose mean validation accuracy stays within p4.max_accuracy_loss of the float parents' are chosen (else the most bits).
 `mint` has one power-of-two step for a layer and its neurons' potentials, so that integers alone run it (p4_quantize.shared_bits).
-Claim: 4 bits cost at most 0.5 points of test accuracy, 2 bits at most 2. Expected, 3 seeds, n = 450: -0.2 (sd 1.0) and 0.1 (sd 0.5) points
-lost, by rounding alone 0.3 (sd 0.6) and 6.1 (sd 5.8); with integer potentials, 4 bits: -0.2 (sd 0.6). About 65 s of one core.
+Claim: 4 bits cost at most 0.5 points of test accuracy, 2 bits at most 2. Expected, 3 seeds, n = 450: a few tenths of a
+point either way, also with integer potentials; by rounding alone 5 points and more lost at 2 bits. About 60 s of one core.
 Out: checkpoints/seed<k>.safetensors and packed/seed<k>.safetensors of the chosen width, metrics.json, curves.csv.
 """
 

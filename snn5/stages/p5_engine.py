@@ -4,7 +4,7 @@
 
 Nothing is chosen here. Claim (issue 6): every spike and logit is the exact reference's; float to integer costs at most 0.5 points.
 A network without a form in whole numbers, or with potentials beyond 24 bits, is recorded as that, with the reason.
-Expected, 3 seeds, n = 450: no difference in any of 10 to 48 million figures; -0.2 to +0.4 points on average, -0.7 to +0.9 for one seed.
+Expected, 3 seeds, n = 450: no difference in any of tens of millions of figures; less than half a point on average, up to one for one seed.
 5 to 15 s each. How long an answer takes: `snn5 bench infer`.
 Out: metrics.json with parity, accuracies and operations of an answer; curves.csv with the accuracy of the engine by step.
 """

@@ -4,9 +4,9 @@
 
 Accuracy, SynOps, spike rate, energy, parameters and bytes, and for events the accuracy with the steps in reverse order: a network that
 answers as well does not use their order. Latency is no figure of a stage (`snn5 bench suite`). Networks without a checkpoint (P2.3, P8)
-have their figures in their own records. Measured with time reversed (3 seeds, n = 450), points of accuracy: SEW-ResNet -1.6 (sd 0.9),
-Spikingformer -3.2 (sd 2.2), HsVT -0.3 (sd 1.1) with spiking cells and -83.4 (sd 4.6) with LSTMs, which alone lives on order. 58 s on one
-core. Out: metrics.json (`<stage>[/<variant>]/<metric>`; each run's rates by layer), curves.csv.
+have their figures in their own records. Expected with time reversed: one to three points lost, and nearly all of the accuracy by HsVT with
+LSTMs, which alone lives on order. A minute on one core.
+Out: metrics.json (`<stage>[/<variant>]/<metric>`; each run's rates by layer), curves.csv.
 """
 
 from pathlib import Path

@@ -10,6 +10,7 @@ from snn5.errors import UserError
 from snn5.files import find_root
 from snn5.lockfile import LockedStage
 from snn5.tracking._client import client, enabled, experiment, home, uri
+from snn5.tracking._later import log_left
 from snn5.tracking._log import commit_of, git_tags, write
 from snn5.tracking._plan import outs, plan
 from snn5.tracking._reach import OFF, told
@@ -37,6 +38,7 @@ def backfill(root: Path | None = None) -> Backfill:
         raise UserError(f"SNN5_TRACKING=off: nothing can be backfilled; unset it ({OFF.removeprefix('or ')} is what it does)")
     lock = lockfile.read(root)
     done = Backfill()
+    log_left(root)
     home(root).mkdir(parents=True, exist_ok=True)
     with FileLock(home(root) / "backfill.lock"), told(uri(root)):
         api = client(root)

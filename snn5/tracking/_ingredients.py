@@ -60,6 +60,9 @@ def resolve(path: str | Path, *, root: Path | None = None) -> Ingredient:
         )
     made: dict[str, str] = {"run_id": "", "run_name": ""}
     if enabled():
+        from snn5.tracking._later import log_left
+
+        log_left(root, only=stage.name)  # of a `make repro` that was killed in between
         with told(uri(root)):
             run = _run(client(root), root, path, digest, out, stage.outs[out])
         made = {"run_id": run.info.run_id, "run_name": run.info.run_name or ""}

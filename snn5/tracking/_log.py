@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 _PER_BATCH = {"params": 100, "tags": 100, "metrics": 1000}  # MLflow's limits; entities together at most 1000
 
 
-def log_stage(name: str, out: Path, *, root: Path, started: float | None = None) -> str | None:
+def log_stage(name: str, out: Path, *, root: Path, started: float | None = None, tags: dict[str, str] | None = None) -> str | None:
     """Log the stage `name`, whose record and outputs lie in `out`, as it is on disk.
 
     Args:
-        started: when it began, seconds since the epoch.
+        started: when it began, seconds since the epoch. tags: `git_tags` as they were then; None: as they are now.
 
     Returns:
         The id of its parent run; None with SNN5_TRACKING=off.
@@ -42,7 +42,7 @@ def log_stage(name: str, out: Path, *, root: Path, started: float | None = None)
         with plan(declared(root, name, out), lockfile.read(root)) as content:
             if content is None:
                 raise UserError(f"{out} holds no metrics.json and curves.csv")
-            return write(client(root), root, content, git_tags(root), started)
+            return write(client(root), root, content, git_tags(root) if tags is None else tags, started)
     except UserError as error:
         kept = f"the results in {out} are whole: `dvc commit -f {name}` keeps them, and `snn5 track backfill` logs them later"
         raise UserError(f"{error}; {kept}") from error

@@ -16,7 +16,7 @@ from snn5.training._distributed import own_device
 from snn5.training._evaluate import evaluate
 from snn5.training._fit import fit
 from snn5.training._penalty import Regulariser, penalised
-from snn5.training._precision import computing
+from snn5.training._precision import precision_on
 
 
 def train_one(
@@ -74,10 +74,9 @@ def train_one(
     with penalised(model, regulariser, strength) as extra:
         result = fit(model, train, val, settings, generator=generator, tick=tick, extra_loss=extra, guard=guard, **kept)
 
-    with computing(settings.precision, device):
-        last = evaluate(model, test)
-        model.load_state_dict(result.best)
-        chosen = evaluate(model, test)
+    last = evaluate(model, test)  # in FP32 whatever it was trained in, as whoever loads the checkpoint runs it
+    model.load_state_dict(result.best)
+    chosen = evaluate(model, test)
     metrics = {
         "val/acc": result.val,
         "test/acc": chosen.accuracy,
@@ -88,7 +87,14 @@ def train_one(
     if chosen.rates:
         metrics["cost/spike_rate"] = sum(chosen.rates.values()) / len(chosen.rates)
     run = Run(
-        params={"seed": seed, "best_epoch": result.best_epoch, "n_train": len(train), "n_val": len(val), "n_test": chosen.n},
+        params={
+            "seed": seed,
+            "best_epoch": result.best_epoch,
+            "precision": precision_on(settings.precision, device),
+            "n_train": len(train),
+            "n_val": len(val),
+            "n_test": chosen.n,
+        },
         metrics=metrics,
         curves=result.curves,
         details={"rates": chosen.rates, "rates_by_epoch": result.rates},

@@ -7,20 +7,25 @@ from torch import nn
 
 
 def computing(precision: str, device: torch.device) -> AbstractContextManager[None]:
-    """While inside, layers compute in `precision`: fp32 or bf16 (torch's autocast: convolutions and products in bfloat16).
-
-    `auto` is bf16 where the device has instructions for it, else fp32: without them bfloat16 is emulated, and slower than FP32.
-    """
-    if precision == "bf16" or (precision == "auto" and computes_bf16(device)):
+    """While inside, layers compute in `precision`: fp32, bf16 (torch's autocast: convolutions and products in bfloat16) or auto."""
+    if precision_on(precision, device) == "bf16":
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return nullcontext()
+
+
+def precision_on(precision: str, device: torch.device) -> str:
+    """`auto` is bf16 where the device has instructions for it, else fp32: without them bfloat16 is emulated, and slower than FP32."""
+    if precision != "auto":
+        return precision
+    return "bf16" if computes_bf16(device) else "fp32"
 
 
 def computes_bf16(device: torch.device) -> bool:
     """Whether `device` has instructions for bfloat16: a GPU since Ampere, a CPU with AVX512-BF16 or AMX."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and any(torch.cpu.get_capabilities().get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+    has: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch cannot tell
+    return device.type == "cpu" and any(has.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
 def lay_out(model: nn.Module, channels_last: bool) -> None:

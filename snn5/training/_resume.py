@@ -23,6 +23,7 @@ from snn5.config import Train
 from snn5.errors import UserError
 from snn5.files import write_bytes
 from snn5.training._batches import Samples
+from snn5.training._precision import computes_bf16
 
 _CODE = ("training", "models", "neurons")  # what a training runs
 _DIGEST = hashlib.sha256().digest_size
@@ -94,7 +95,14 @@ def fingerprint(
 ) -> dict[str, str]:
     """What a training's result depends on, part by part, before its first step."""
     device = train.y_N.device
-    machine = [torch.__version__, torch.backends.cpu.get_cpu_capability(), torch.get_num_threads(), device.type, ranks]
+    machine = [
+        torch.__version__,
+        torch.backends.cpu.get_cpu_capability(),
+        torch.get_num_threads(),
+        device.type,
+        ranks,
+        computes_bf16(device),
+    ]
     return {
         "settings": _hash(json.dumps(asdict(settings), sort_keys=True, default=str).encode(), *([plan.encode()] if plan else [])),
         "model": _hash(_description(model).encode(), *_named(model.state_dict())),

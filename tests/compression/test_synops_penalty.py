@@ -92,6 +92,16 @@ def test_pruned_weights_cost_nothing() -> None:
     assert omega(model, image([1, 1, 0], [0, 1, 0], [0, 0, 0])).item() == pytest.approx(3 / 49)
 
 
+def test_fan_outs_that_bfloat16_cannot_count_are_exact() -> None:
+    wide = nn.Sequential(nn.Conv2d(1, 257, 1, bias=False))
+    penalty = SynOpsPenalty(wide)
+    with penalty.watching(), torch.autocast("cpu", dtype=torch.bfloat16):
+        wide(torch.tensor([[[[1.0, 0.0]]]], dtype=torch.bfloat16))
+        assert penalty.value().item() == 0.5 and penalty.value().dtype == torch.float32
+        wide(torch.ones(1, 1, 3, 1, dtype=torch.bfloat16))
+    assert [omega.item() for omega in penalty._operations] == [771.0]
+
+
 def test_the_stem_is_left_out() -> None:
     """Its input is the image: 1.0 everywhere would double Omega."""
     model = TwoConvolutions()

@@ -95,6 +95,21 @@ def test_a_stage_is_logged_when_it_is_done_and_before_those_that_read_from_it(ti
             assert "left begins" not in times and "right begins" not in times
 
 
+def test_a_run_that_cannot_be_logged_ends_it_like_a_failure(
+    timed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def log_left(root: Path, *, but: set[str]) -> None:
+        if "left" not in but:
+            raise UserError("MLflow does not answer")
+
+    monkeypatch.setattr(tracking, "log_left", log_left)
+    with pytest.raises(UserError, match="MLflow does not answer"):
+        repro.main(at_once=2)
+    shown = capsys.readouterr().out
+    assert " left is done, but not logged; still running: " in shown and " right: ran" in shown  # it came to its end
+    assert "last ..." not in shown
+
+
 def test_those_come_first_that_the_end_waits_longest_for(toy: Path) -> None:
     (toy / "params.yaml").write_text("a: 2\n")
     todo = repro.out_of_date(read_graph())

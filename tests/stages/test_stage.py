@@ -115,6 +115,16 @@ def test_tracking_is_tried_before_the_work(root: Path, monkeypatch: pytest.Monke
     assert capsys.readouterr().err.startswith("error: the tracking server http://127.0.0.1:9 does not answer")
 
 
+@pytest.mark.parametrize(("rank", "left"), [("0", True), ("1", False)])
+def test_make_repro_finds_a_note_of_the_first_process_only(root: Path, monkeypatch: pytest.MonkeyPatch, rank: str, left: bool) -> None:
+    for name, value in (("SNN5_TRACKING", "on"), (tracking.LATER, "1"), ("RANK", rank)):
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    call(monkeypatch, lambda one: Record(summary={"test/acc": 0.5}), "a")
+    assert (root / ".cache/unlogged/p1_toy@a.json").exists() == left
+    assert not (root / ".mlflow/mlflow.db").exists()  # nor is MLflow opened
+
+
 def test_a_script_that_was_started_as_a_file_is_told(root: Path) -> None:
     script = root / "p1_toy.py"
     script.write_text("from snn5.stages._stage import main\nmain(lambda stage: None)\n")

@@ -50,6 +50,14 @@ def test_the_card_says_what_was_done(trained: tuple[Checkpoint, Run]) -> None:
     assert card.transforms == [history]
 
 
+def test_test_is_in_fp32_whatever_the_training_was_in(splits: Splits, monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds: list[bool] = []
+    monkeypatch.setattr(one_module, "evaluate", lambda *given: kinds.append(torch.is_autocast_enabled("cpu")) or evaluate(*given))
+    checkpoint, run = train_one(replace(SETTINGS, precision="bf16", epochs=1, warmup_epochs=0), splits, time_steps=3, seed=11, guard=False)
+    assert kinds == [False, False] and run.params["precision"] == "bf16"
+    assert evaluate(checkpoint.build(), samples(splits.test)).rates == run.details["rates"]
+
+
 def test_the_checkpoint_is_the_epoch_chosen_on_validation(splits: Splits, trained: tuple[Checkpoint, Run]) -> None:
     checkpoint, run = trained
     model = checkpoint.build()
@@ -58,7 +66,8 @@ def test_the_checkpoint_is_the_epoch_chosen_on_validation(splits: Splits, traine
     assert found.accuracy == run.metrics["test/acc"] and found.rates == run.details["rates"]
     assert run.metrics["cost/spike_rate"] == pytest.approx(sum(found.rates.values()) / 9)
     assert run.metrics["model/params"] == sum(p.numel() for p in model.parameters())
-    assert run.params == {"seed": 11, "best_epoch": run.params["best_epoch"], "n_train": 96, "n_val": 40, "n_test": 50}
+    kept = {"seed": 11, "best_epoch": run.params["best_epoch"], "precision": "fp32", "n_train": 96, "n_val": 40, "n_test": 50}
+    assert run.params == kept
 
 
 def test_last_and_chosen_epoch_are_told_apart(monkeypatch: pytest.MonkeyPatch, splits: Splits) -> None:

@@ -92,7 +92,7 @@ def _end(run: Run) -> str:
 
 
 def _before(results: Results) -> Value | None:
-    """P1's accuracy on the data that the search was about; the record of P6, which takes the search's networks, says which that is."""
+    """P1's accuracy on the data that the search was about; the record of P6, where it takes the search's networks, says which that is."""
     found = {slot: results.get(f"p6_integrate@{slot}") for slot in ("frames", "events")}
     slot = next((slot for slot, record in found.items() if record and record.details.get("start") == STAGE), None)
     return results.value(f"p1_train@sew_resnet-{slot}", "test/acc") if slot else None
