@@ -152,6 +152,7 @@ class Sparsity:
     lr: float = setting(1e-3, low=1e-7, high=10.0)
     ramp_fraction: float = setting(0.2, low=0.0, high=1.0)
     max_accuracy_loss: float = setting(0.01, low=0.0, high=1.0)  # on validation; the strongest that stays within is chosen
+    standard_errors: float = setting(1.0, low=0.0, high=10.0)  # of that loss over seeds, added to it; P4.2 and P4.3 choose likewise
 
     def __post_init__(self) -> None:
         if (
@@ -243,16 +244,18 @@ class Integration:
     temperature: float = setting(2.0, low=0.01, high=100.0)
     calibration_per_class: int = setting(10, low=1, high=1000)  # samples that pruning sees
     least_bits: int = setting(4, low=2, high=8)  # of P4's choice: pruned as well, fewer cost accuracy, and operations count the same
-    # Sparsity and bits to try next, in this order, until validation loses at most max_accuracy_gap at the target's energy.
-    milder: list[list[float]] = field(default_factory=lambda: [[0.85, 4]])
+    # Sparsity and bits beside P4's choice, tried from the boldest until validation loses at most max_accuracy_gap at the target's energy.
+    variants: list[list[float]] = field(default_factory=lambda: [[0.85, 4]])
     target_ratio: float = setting(0.02, low=0.0, high=1.0)  # goal 2: at most 1/50 of the ANN's energy
     max_accuracy_gap: float = setting(0.01, low=0.0, high=1.0)  # below the ANN's accuracy; more is not equal
     standard_errors: float = setting(1.0, low=0.0, high=10.0)  # added to that gap and to the energy on validation; P3's lead over P1
 
     def __post_init__(self) -> None:
-        for pair in self.milder:
+        for pair in self.variants:
             if len(pair) != 2 or not 0 < pair[0] < 1 or pair[1] not in range(2, 9):
-                raise UserError(f"milder={self.milder}; need pairs of a sparsity, above 0 and below 1, and bits, 2 to 8, e.g. [0.75, 4]")
+                raise UserError(
+                    f"variants={self.variants}; need pairs of a sparsity, above 0 and below 1, and bits, 2 to 8, e.g. [0.75, 4]"
+                )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,7 +12,7 @@ Order: spec of P6.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, log2, sqrt
+from math import ceil, log2
 from typing import Any
 
 import torch
@@ -22,7 +22,6 @@ from snn5.checkpoint import Checkpoint
 from snn5.compression import Teacher, calibration_samples, prune, prune_to, quantize, sparsify
 from snn5.config import Integration, Train
 from snn5.datasets import Splits
-from snn5.statistics import mean_sd
 from snn5.training import samples
 
 STEPS = ("start", "sparse", "pruned", "quantised", "cutoff")
@@ -36,8 +35,8 @@ class Choices:
 
     Attributes:
         strength: of P4.1's penalty. ramp_fraction: see `sparsify`.
-        variants: sparsity and bits, P4's choices first (with p6.least_bits bits at least), then milder ones, in the order in which they are
-            tried until validation is content.
+        variants: sparsity and bits: P4's choices (with p6.least_bits bits at least) and p6.variants, from the boldest to the mildest; in
+            this order they are tried until validation is content.
     """
 
     strength: float
@@ -92,18 +91,6 @@ def shrunk(
     rules: dict[str, Any] = {"teacher": _teacher(twin, settings), "generator": draw, "tick": tick}
     quantised, _ = quantize(pruned, train, val, tuned, bits=variant[1], energy_weight=choices.strength, **rules)
     return {"pruned": pruned, "quantised": quantised}
-
-
-def near(own: Sequence[float], twin: Sequence[float], gap: float, standard_errors: float = 1.0) -> bool:
-    """Whether a network's validation accuracy is little enough below the twin's.
-
-        d_s = twin_s - own_s          mean_s(d) + standard_errors sd_s(d) / sqrt(S) <= gap
-
-    Args:
-        own, twin: by seed. standard_errors: the margin for few seeds and few samples, as in P5.1.
-    """
-    mean, sd = mean_sd(t - a for t, a in zip(twin, own, strict=True))
-    return mean + standard_errors * sd / sqrt(len(twin)) <= gap + 1e-9  # a gap of exactly the limit is within it, however it was rounded
 
 
 def rivals(

@@ -8,8 +8,9 @@ from snn5.checkpoint import Checkpoint
 from snn5.config import Cutoff, Effort, Integration, Train
 from snn5.datasets import Splits
 from snn5.parallel import Tick, run_jobs
-from snn5.stages._chain import Choices, near, recipe_of, shrunk, sparse_of
+from snn5.stages._chain import Choices, recipe_of, shrunk, sparse_of
 from snn5.stages._chain_cutoff import Exit, exit_of
+from snn5.stages._near import near
 from snn5.statistics import mean_sd
 
 

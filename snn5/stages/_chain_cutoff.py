@@ -1,5 +1,6 @@
 """P6's last step, as validation sees it: how boldly a network leaves early, what that saves and what it costs."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf, sqrt
@@ -47,9 +48,11 @@ def exit_of(
         networks: by seed. twins: on validation, by seed. seed_of: the seed of a job from what names it.
     """
     train, val, seeds = splits.train, splits.val, list(networks)
-    for epsilon in sorted(cutoff.epsilons):
+    epsilons = sorted(cutoff.epsilons)
+    judged: dict[float, Exit] = {}
 
-        def judge(seed: int, tick: Tick, epsilon: float = epsilon) -> tuple[float, float]:
+    def look(epsilon: float) -> bool:
+        def judge(seed: int, tick: Tick) -> tuple[float, float]:
             stopped = calibrate_cutoff(networks[seed], train, epsilon=epsilon, rule=cutoff.rule, seed=seed_of(seed))
             found = compare(measure(stopped, val, seed=seed, protocol="validation"), twins[seed])
             share = found.ratios["ann_dense"]
@@ -58,15 +61,19 @@ def exit_of(
 
         accuracies, shares = zip(*run_jobs(judge, seeds, label=f"{label} epsilon {epsilon:g}", total=1), strict=True)
         mean, sd = mean_sd(shares)
-        if mean + settings.standard_errors * sd / sqrt(len(seeds)) <= settings.target_ratio:
-            return Exit(epsilon=epsilon, accuracies=accuracies, affordable=True)
+        affordable = mean + settings.standard_errors * sd / sqrt(len(seeds)) <= settings.target_ratio
+        judged[epsilon] = Exit(epsilon=epsilon, accuracies=accuracies, affordable=affordable)
+        return affordable
+
+    place = bisect_left(epsilons, True, key=look)  # a bolder exit never costs more
+    if place < len(epsilons):
+        return judged[epsilons[place]]
 
     def again(seed: int, tick: Tick) -> Tried:
-        tried = try_epsilons(networks[seed], train, {"val": val}, cutoff.epsilons, rules=[cutoff.rule], seed=seed_of(seed))
+        tried = try_epsilons(networks[seed], train, {"val": val}, epsilons, rules=[cutoff.rule], seed=seed_of(seed))
         tick()
         return tried[cutoff.rule]["val"]
 
     tried = run_jobs(again, seeds, label=f"{label} epsilons", total=1)
     epsilon = choose_epsilon(tried, max_accuracy_loss=cutoff.max_accuracy_loss, standard_errors=cutoff.standard_errors)
-    place = cutoff.epsilons.index(epsilon)
-    return Exit(epsilon=epsilon, accuracies=tuple(t.accuracy[place] for t in tried), affordable=False)
+    return Exit(epsilon=epsilon, accuracies=tuple(t.accuracy[epsilons.index(epsilon)] for t in tried), affordable=False)

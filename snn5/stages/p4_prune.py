@@ -3,8 +3,8 @@
     python -m snn5.stages.p4_prune
 
 Every method prunes to every sparsity from the same calibration samples (training samples, p4_prune.samples_per_class of each class), with
-the same number of weights in each layer and without training. The largest sparsity at which `sbc_sequential` stays, by its mean accuracy on
-validation, within p4.max_accuracy_loss of the dense network is chosen (else the smallest). Distances are on validation samples.
+the same number of weights in each layer and without training. The largest sparsity at which the loss of `sbc_sequential` on validation,
+and a standard error of it, stay within p4.max_accuracy_loss is chosen (else the smallest). Distances are on validation samples.
 Claim (Shi et al. 2025): at most 1.5 points lost at 90 %, far above magnitude pruning. Expected on the digits, 3 seeds, n = 450: about one
 point lost at 85 and 90 %, where magnitude pruning has 60 % and 25 to 40 % left. 30 s of one core.
 Out: checkpoints/seed<k>.safetensors of the chosen sparsity, metrics.json, curves.csv (empty: nothing is trained).
@@ -22,8 +22,9 @@ from snn5.files import md5
 from snn5.parallel import Tick, run_jobs
 from snn5.record import Record, Run
 from snn5.stages._data import read_splits
+from snn5.stages._near import near_ones
 from snn5.stages._stage import Stage, main
-from snn5.statistics import mean_sd, summarise
+from snn5.statistics import summarise
 from snn5.training import evaluate, samples
 
 DENSE, OWN = ("dense", 0.0), "sbc_sequential"
@@ -58,8 +59,8 @@ def run(stage: Stage) -> Record:
 
     results = dict(zip(seeds, run_jobs(job, seeds, label=stage.name, total=1 + len(variants)), strict=True))
     rows = {name: [results[seed][name][1] for seed in seeds] for name in results[seeds[0]]}
-    val_acc = {name: mean_sd(run.metrics["val/acc"] for run in own)[0] for name, own in rows.items()}
-    within = [s for s in settings.sparsities if val_acc[f"{OWN}-{s:g}"] >= val_acc["dense-0"] - stage.config.p4.max_accuracy_loss]
+    limits = (stage.config.p4.max_accuracy_loss, stage.config.p4.standard_errors)
+    within = near_ones({s: rows[f"{OWN}-{s:g}"] for s in settings.sparsities}, rows["dense-0"], *limits)
     chosen = max(within, default=min(settings.sparsities))
     for seed in seeds:
         checkpoint.save(results[seed][f"{OWN}-{chosen:g}"][0], stage.out / "checkpoints" / f"seed{seed}.safetensors")

@@ -2,12 +2,10 @@
 
     python -m snn5.stages.p4_quantize
 
-Starts from P1's checkpoints (the slot of p6.data). Every width is trained with every seed for the same epochs, the last of which counts;
-the fewest bits whose mean validation accuracy stays within p4.max_accuracy_loss of the float parents' are chosen (else the most bits).
-`mint` has one power-of-two step for a layer and its neurons' potentials, so that integers alone run it (p4_quantize.shared_bits).
-Claim: 4 bits cost at most 0.5 points of test accuracy, 2 bits at most 2. Expected, 3 seeds, n = 450: a few tenths of a
-point either way, also with integer potentials; by rounding alone 5 points and more lost at 2 bits. About 60 s of one core.
-Out: checkpoints/seed<k>.safetensors and packed/seed<k>.safetensors of the chosen width, metrics.json, curves.csv.
+Starts from P1's checkpoints (the slot of p6.data). Every width is trained for the same epochs, the last of which counts; the fewest bits
+whose loss on validation, and a standard error of it, stay within p4.max_accuracy_loss are chosen (else the most). `mint` has one
+power-of-two step for a layer and its potentials, so that integers alone run it. Claim: at most 0.5 points of test accuracy lost at 4 bits,
+2 at 2. Out: checkpoints/ and packed/seed<k>.safetensors of the chosen width, metrics.json, curves.csv.
 """
 
 from dataclasses import replace
@@ -23,6 +21,7 @@ from snn5.files import md5, write_bytes
 from snn5.parallel import Tick, run_jobs
 from snn5.record import Record, Run
 from snn5.stages._data import read_splits
+from snn5.stages._near import near_ones
 from snn5.stages._stage import Stage, main
 from snn5.statistics import summarise
 from snn5.training import evaluate, samples
@@ -31,6 +30,7 @@ from snn5.training import evaluate, samples
 def run(stage: Stage) -> Record:
     """Round and train at every width, choose on validation, keep the chosen checkpoints."""
     settings, slot, seeds = stage.config.p4_quantize, stage.config.p6.data, stage.config.seeds
+    limits = (stage.config.p4.max_accuracy_loss, stage.config.p4.standard_errors)
     scheme = Scheme(grid=settings.grid, scale=settings.scale, edge_bits=settings.edge_bits)
     schemes = {"qat": scheme, "mint": replace(scheme, scale="tensor", power_of_two=True, membrane_bits=settings.membrane_bits)}
     splits, _ = read_splits(stage, slot)
@@ -67,7 +67,7 @@ def run(stage: Stage) -> Record:
             own.metrics["compare/acc_loss"] = parent.metrics["test/acc"] - own.metrics["test/acc"]
             own.metrics["compare/bytes_ratio"] = own.metrics["model/bytes"] / parent.metrics["model/bytes"]
         summary |= summarise(group, prefix=f"{name}/")
-    within = [b for b in settings.bits if summary[f"qat{b}/val/acc"] >= summary["float32/val/acc"] - stage.config.p4.max_accuracy_loss]
+    within = near_ones({b: groups[f"qat{b}"] for b in settings.bits}, groups["float32"], *limits)
     chosen = min(within, default=max(settings.bits))
     for seed in seeds:
         checkpoint.save(done["qat", chosen, seed][0], stage.out / "checkpoints" / f"seed{seed}.safetensors")

@@ -3,7 +3,7 @@
     python -m snn5.stages.p4_sparsify
 
 Starts from P1's checkpoints (the slot of p6.data). Every strength is fine-tuned with every seed for the same number of epochs; strength 0
-is the control. The strongest whose mean validation accuracy stays within p4.max_accuracy_loss of the control's is chosen.
+is the control. The strongest whose loss against it on validation, and a standard error of that, stay within p4.max_accuracy_loss is chosen.
 Out: checkpoints/seed<k>.safetensors of the chosen strength, metrics.json, curves.csv.
 """
 
@@ -19,9 +19,10 @@ from snn5.files import md5
 from snn5.parallel import Tick, run_jobs
 from snn5.record import Record, Run
 from snn5.stages._data import read_splits
+from snn5.stages._near import near_ones
 from snn5.stages._stage import Stage, main
-from snn5.statistics import mean_sd, summarise
-from snn5.training import samples
+from snn5.statistics import summarise
+from snn5.training import evaluate, samples
 
 
 def run(stage: Stage) -> Record:
@@ -48,20 +49,20 @@ def run(stage: Stage) -> Record:
             guard=False,
         )
         measured = measure(sparse, splits.test, seed=seed, protocol="last_epoch")
-        metrics = {**measured.metrics(), "val/acc": result.curves["val/acc"][-1][1]}
+        metrics = {**measured.metrics(), "val/acc": evaluate(sparse.build(), val).accuracy}
         details = {"measurement": measured.to_json()}
         return sparse, Run(params={"seed": seed, "strength": strength}, metrics=metrics, curves=result.curves, details=details)
 
     variants = list(product(strengths, seeds))
     results = dict(zip(variants, run_jobs(job, variants, label=stage.name, total=settings.epochs), strict=True))
-    val_acc = {s: mean_sd(results[s, seed][1].metrics["val/acc"] for seed in seeds)[0] for s in strengths}
-    chosen = max(s for s in strengths if val_acc[s] >= val_acc[0.0] - settings.max_accuracy_loss)
+    rows = {s: [results[s, seed][1] for seed in seeds] for s in strengths}
+    chosen = max(near_ones(rows, rows[0.0], settings.max_accuracy_loss, settings.standard_errors))  # strength 0 is near itself
     for seed in seeds:
         checkpoint.save(results[chosen, seed][0], stage.out / "checkpoints" / f"seed{seed}.safetensors")
     summary = {"chosen_strength": chosen}
     for s in strengths:
-        summary |= summarise([results[s, seed][1] for seed in seeds], prefix=f"strength{s:g}/")
-    summary |= summarise(results[chosen, seed][1] for seed in seeds)
+        summary |= summarise(rows[s], prefix=f"strength{s:g}/")
+    summary |= summarise(rows[chosen])
     summary["cost/synops_ratio"] = summary["cost/synops"] / summary["strength0/cost/synops"]
     return Record(summary=summary, runs={f"strength{s:g}-seed{seed}": result for (s, seed), (_, result) in results.items()})
 

@@ -32,7 +32,7 @@ TINY = {
     "p4_quantize": {"bits": [4], "epochs": 1},
     "p5_lava": {"samples": 16, "width": 16, "epochs": 2},
     "p5_spinnaker": {"n_test": 4, "n_calibration": 4, "n_nir": 2},
-    "p6": {"milder": [], "calibration_per_class": 1, **{slot: {"epochs": 1, "quantised_epochs": 1} for slot in ("frames", "events")}},
+    "p6": {"variants": [], "calibration_per_class": 1, **{slot: {"epochs": 1, "quantised_epochs": 1} for slot in ("frames", "events")}},
     "p8": {"neurons": 100, "seeds": [0]},
     "p8_local": {"seeds": [0, 1], "neurons": 20, "epochs": 1},
     "p8_ssm": {"seeds": [0, 1], "dt_ms": 50.0, "order_epochs": 2, "train": {"epochs": 2, "model_args": {"width": 8, "depth": 1}}},

