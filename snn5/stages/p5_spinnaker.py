@@ -5,8 +5,8 @@
 Nothing is chosen here; cells are calibrated on training samples. Claim (issue 6): NEST finds every spike of the reference without rounding;
 all labels are the same on reference and NEST, 99 % and more in s16.15; P6's network has its place on one 48-chip board.
 A network without a form in whole numbers, or with weights beyond 16 bits, is recorded as that, with the reason.
-Expected, seed 0, n = 200: no difference on NEST; 0.01 to 0.03 % of the places differ in s16.15, no label. 27 s of one core on frames, about
-100 s on events.
+Expected, seed 0, n = 200: no difference on NEST; less than 1 % of the places differ in s16.15, one label at most. 27 s of one core on
+frames, about 100 s on events.
 Out: metrics.json; curves.csv is empty.
 """
 

@@ -4,7 +4,7 @@
 
 Accuracy, SynOps, spike rate, energy, parameters and bytes, and for events the accuracy with the steps in reverse order: a network that
 answers as well does not use their order. Latency is no figure of a stage (`snn5 bench suite`). Networks without a checkpoint (P2.3, P8)
-have their figures in their own records. Expected with time reversed: one to three points lost, and nearly all of the accuracy by HsVT with
+have their figures in their own records. Expected with time reversed: one to five points lost, and nearly all of the accuracy by HsVT with
 LSTMs, which alone lives on order. A minute on one core.
 Out: metrics.json (`<stage>[/<variant>]/<metric>`; each run's rates by layer), curves.csv.
 """
