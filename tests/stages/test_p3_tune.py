@@ -40,7 +40,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def stage(root: Path, **changes: int) -> Stage:
     settings = config.load(PARAMS)
     lively = {"width": 4, "neuron_args": {"tau": 1.2, "v_threshold": 0.4}}
-    frames = replace(settings.p1.frames, model_args=lively, epochs=2, batch_size=8, shift_pixels=0)
+    frames = replace(settings.p1.frames, model_args=lively, epochs=2, batch_size=8, shift_pixels=0, precision="fp32")
     p3 = replace(settings.p3, **({"trials": 3, "max_epochs": 2, "tradeoff_trials": 3, "tradeoff_epochs": 2} | changes))
     p1 = replace(settings.p1, frames=frames)
     return Stage(script="p3_tune", args=(), config=replace(settings, seeds=[0], p1=p1, p3=p3), root=root)
