@@ -5,7 +5,7 @@
 The liquid's figures are those of p8_lsm. Same splits of the events, in slices of p8_ssm.dt_ms; same samples of the hard order task, seed by
 seed. What training costs is counted in operations: wall time would differ every run.
 Claim: at least 95 % on the events, and the same seed gives the same bits; what the rival does on the order task is no claim.
-Measured, 3 seeds: events 96.2 % (sd 1.0, n = 450), hard order task 94.8 % (sd 2.7, n = 600 a seed). 45 seconds on two cores.
+Measured, 3 seeds: events 96.8 % (sd 0.9, n = 450), hard order task 93.3 % (sd 3.2, n = 600 a seed). 45 seconds on two cores.
 Seeds draw the weights and the order of samples, on the order task the samples, too. Out: metrics.json, curves.csv.
 """
 
