@@ -34,6 +34,7 @@ CARRIERS = {
     "snn5/errors.py": "kinds and words of errors; a stage that raises writes nothing, but for the words of a NotPortable in P5",
     "snn5/_card_checks.py": "raises or does nothing",
     "snn5/_progress.py": "draws",
+    "snn5/_compiled.py": "keeps compiled code between processes",
     "snn5/config.py": "checks settings; every value stands in params.yaml (tests/test_config.py), which DVC tracks",
     "snn5/_settings.py": "likewise",
     "snn5/parallel.py": "spreads jobs over processes; threads and determinism are set by snn5/reproducible.py",

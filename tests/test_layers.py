@@ -37,6 +37,7 @@ LAYERS: list[set[str]] = [
         "_processes",
         "_guard",
         "_lazy",
+        "_compiled",
     },
     {"neurons", "coding"},
     {"models", "datasets"},

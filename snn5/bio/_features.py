@@ -17,9 +17,13 @@ Features = Callable[[Tensor], Tensor]  # spikes [T, N, n] -> features [N, p]
 
 
 def window_counts(x_TN: Tensor) -> Tensor:
-    """Sum over the first axis, int32 for whole numbers; numpy adds bytes up 30 times faster than torch."""
+    """Sum over the first axis, int32 for whole numbers; bytes are added up as bytes as long as they fit, 32 numbers an instruction."""
     if x_TN.dtype == torch.uint8 and x_TN.device.type == "cpu":
-        return torch.from_numpy(x_TN.numpy().sum(0, dtype=np.int32))
+        x = x_TN.numpy()
+        fit = 255 // max(1, int(x.max(initial=0)))
+        return torch.from_numpy(
+            sum((x[a : a + fit].sum(0, dtype=np.uint8) for a in range(0, len(x), fit)), np.zeros(x.shape[1:], np.int32))
+        )
     return x_TN.sum(0)
 
 

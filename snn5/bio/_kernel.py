@@ -6,9 +6,10 @@ neuron in the same float32 operations. Shapes: T steps, N samples, C inputs, n n
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from torch import Tensor
+
+from snn5.bio._compiled import compiled
 
 
 class Columns(NamedTuple):
@@ -27,7 +28,7 @@ def columns(weight: Tensor) -> Columns:
     return Columns(start.astype(np.int64), target.astype(np.int64), by_sender[sender, target])
 
 
-@numba.njit(nogil=True)
+@compiled
 def run(  # type: ignore[no-untyped-def]
     x_TNC,
     past_DNn,
@@ -105,7 +106,7 @@ def run(  # type: ignore[no-untyped-def]
     return out_TNn, (served_in, served, updated)
 
 
-@numba.njit(nogil=True)
+@compiled
 def find(row, places) -> Any:  # type: ignore[no-untyped-def]
     """Write the places of `row` (uint8) that are not zero to `places`, in order, and return how many; eight are looked at together."""
     count, whole = 0, len(row) - len(row) % 8
@@ -123,7 +124,7 @@ def find(row, places) -> Any:  # type: ignore[no-untyped-def]
     return count
 
 
-@numba.njit(nogil=True)
+@compiled
 def update(  # type: ignore[no-untyped-def]
     begin, end, fired_n, v, current, fatigue, wait, inflow, bar, decay_m_n, rise_n, threshold_n, scalars
 ) -> None:

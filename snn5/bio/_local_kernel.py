@@ -6,11 +6,12 @@ Shapes: N samples, T steps, C inputs, n neurons.
 
 from typing import Any
 
-import numba
 import numpy as np
 
+from snn5.bio._compiled import compiled
 
-@numba.njit(nogil=True)
+
+@compiled
 def present(  # type: ignore[no-untyped-def]
     x_NTC, order, weight_Cn, threshold_n, decay_m, decay_x, scale, eta, rest_factor, spike_factor, lowest, highest, learn
 ) -> Any:

@@ -6,6 +6,7 @@ Shapes: T steps, N samples, C inputs, n neurons, p features.
 import hashlib
 from typing import NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,7 +30,7 @@ class Activity(NamedTuple):
 
     Attributes:
         features_Np: what the read-out sees. spikes_Nn, inputs_NC: counts over the window. steps: T.
-        sha256: of all spikes and final states, sample by sample, so that it does not depend on the batches.
+        sha256: of all spikes (a bit each) and final states, sample by sample, so that it does not depend on the batches.
     """
 
     features_Np: Tensor
@@ -58,9 +59,10 @@ def observe(liquid: Pool, x_TNC: Tensor, features: Features, *, batch: int = BAT
     for start in range(0, x_TNC.shape[1], batch):
         part_TNC = x_TNC[:, start : start + batch]
         spikes_TNn, state = liquid.simulate(part_TNC)
+        bits_TNb, states = np.packbits(spikes_TNn.numpy(), axis=2), [tensor.contiguous().numpy() for tensor in state[:4]]
         for k in range(part_TNC.shape[1]):
-            for value in (spikes_TNn[:, k], *(tensor[k] for tensor in state[:4])):
-                total.update(value.contiguous().numpy().tobytes())
+            for value in (bits_TNb[:, k], *(tensor[k] for tensor in states)):
+                total.update(value.tobytes())
         seen.append((features(spikes_TNn), window_counts(spikes_TNn), window_counts(part_TNC)))
     columns = [torch.cat(column) for column in zip(*seen, strict=True)]
     return Activity(columns[0], columns[1], columns[2], len(x_TNC), total.hexdigest())

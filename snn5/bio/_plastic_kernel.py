@@ -6,9 +6,9 @@ it arrives, after the delay, for the receiver as for the rule. Shapes: T steps, 
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
+from snn5.bio._compiled import compiled
 from snn5.bio._kernel import find, update
 
 
@@ -37,7 +37,7 @@ class Rates(NamedTuple):
     highest: float
 
 
-@numba.njit(nogil=True)
+@compiled
 def _moved(magnitude, sender_fired, receiver_fired, sender_e, x, y, y_i, r):  # type: ignore[no-untyped-def]
     """One synapse's magnitude after a step in which its sender's spike arrived, its receiver fired, or both."""
     change = 0.0
@@ -58,7 +58,7 @@ def _moved(magnitude, sender_fired, receiver_fired, sender_e, x, y, y_i, r):  # 
     return min(max(magnitude + change, 0.0), r.maximum_i)
 
 
-@numba.njit(nogil=True)
+@compiled
 def learn(  # type: ignore[no-untyped-def]
     x_TNC, order, inputs, start, target, magnitude, into, edge, origin, unit_n, positive, decay_m_n, threshold_n, c, r
 ) -> Any:

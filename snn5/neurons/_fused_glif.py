@@ -1,6 +1,6 @@
 """GLIF over all steps in one pass over memory, on the CPU; see `_fused` for what that means."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -10,7 +10,20 @@ from torch.autograd.function import once_differentiable
 from snn5.neurons._fused_layout import array
 from snn5.neurons._fused_threads import spread
 
-WIDTH = 2048  # neurons that a thread works on at a time, at least one channel's
+WIDTH = 2048  # neurons that a thread works on at a time, about
+
+
+class Split(NamedTuple):
+    """How the kernels see the neurons [samples, channels, inner], and the pieces that they work on: `block` channels of `group` samples."""
+
+    samples: int
+    inner: int
+    block: int
+    group: int
+
+    @property
+    def groups(self) -> int:
+        return -(-self.samples // self.group)
 
 
 def multi_step(
@@ -19,7 +32,8 @@ def multi_step(
     """All steps at once, of u[t] = keep u (1 - hard o) - drop + gain[t] x - soft o and o[t] = 1 if u[t] > theta else 0.
 
     Args:
-        x_TNC: currents [T, N, C, ...], see `_fused.fusable`; copied if they are not contiguous.
+        x_TNC: currents [T, N, C, ...], see `_fused.fusable`; copied if their memory is neither contiguous nor channels last. What comes
+            back lies as they do.
         u_NC, o_NC: potential and spikes before the first step, [N, C, ...].
         numbers_5C: keep, hard, drop, soft and theta of each channel, float32.
         gain_TC: gain of each step and channel, float32.
@@ -40,62 +54,71 @@ class _MultiStep(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         from snn5.neurons import _kernels_glif
 
-        x_TNC, u_NC, o_NC = x_TNC.contiguous(), u_NC.contiguous(), o_NC.contiguous()
-        s_TNC, u_end_NC, o_end_NC = torch.empty_like(x_TNC), torch.empty_like(u_NC), torch.empty_like(o_NC)
-        samples, inner, block, pieces = _split(x_TNC)
+        axis = _channel_axis(x_TNC)
+        x_TN, u_N, o_N = (_ordered(tensor, axis) for tensor in (x_TNC, u_NC, o_NC))
+        s_TN, u_end_N, o_end_N = torch.empty_like(x_TN), torch.empty_like(u_N), torch.empty_like(o_N)
+        split = _split(x_TNC, axis)
         spread(
             _kernels_glif.forward,
-            pieces,
-            x_TNC.numel(),
-            *(_flat(t) for t in (x_TNC, u_NC, o_NC, s_TNC, u_end_NC, o_end_NC)),
+            split.groups * -(-x_TNC.shape[2] // split.block),
+            x_TN.numel(),
+            *(_flat(t) for t in (x_TN, u_N, o_N, s_TN, u_end_N, o_end_N)),
             numbers_5C.detach().contiguous().numpy(),
             gain_TC.detach().contiguous().numpy(),
-            samples,
-            inner,
-            block,
+            *split,
         )
-        ctx.save_for_backward(x_TNC, u_NC, o_NC, numbers_5C, gain_TC)
-        ctx.slope = slope
+        ctx.save_for_backward(x_TN, u_N, o_N, numbers_5C, gain_TC)
+        ctx.slope, ctx.axis, ctx.split = slope, axis, split
         ctx.set_materialize_grads(False)
-        return s_TNC, u_end_NC, o_end_NC
+        return s_TN.movedim(-1, axis), u_end_N.movedim(-1, axis), o_end_N.movedim(-1, axis)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gs_TNC: Tensor | None, gu_NC: Tensor | None, go_NC: Tensor | None) -> tuple[Tensor | None, ...]:
         from snn5.neurons import _kernels_glif
 
-        x_TNC, u_NC, o_NC, numbers_5C, gain_TC = ctx.saved_tensors
-        samples, inner, block, pieces = _split(x_TNC)
-        given = [torch.zeros_like(like) if g is None else g.contiguous() for g, like in ((gs_TNC, x_TNC), (gu_NC, u_NC), (go_NC, o_NC))]
-        gx_TNC = torch.empty_like(x_TNC) if ctx.needs_input_grad[0] else None
-        gu_start_NC, go_start_NC = torch.empty_like(u_NC), torch.empty_like(o_NC)
-        per_sample = [np.zeros((samples, *t.shape), np.float64) for t in (numbers_5C, gain_TC)]
+        x_TN, u_N, o_N, numbers_5C, gain_TC = ctx.saved_tensors
+        axis, split = ctx.axis, ctx.split
+        given = [torch.zeros_like(like) if g is None else _ordered(g, axis) for g, like in ((gs_TNC, x_TN), (gu_NC, u_N), (go_NC, o_N))]
+        gx_TN = torch.empty_like(x_TN) if ctx.needs_input_grad[0] else None
+        gu_start_N, go_start_N = torch.empty_like(u_N), torch.empty_like(o_N)
+        per_group = [np.zeros((split.groups, *t.shape), np.float64) for t in (numbers_5C, gain_TC)]
         spread(
             _kernels_glif.backward,
-            pieces,
-            x_TNC.numel(),
-            *(_flat(t) for t in (x_TNC, u_NC, o_NC, *given)),
-            _flat(x_TNC)[:0] if gx_TNC is None else _flat(gx_TNC),
-            _flat(gu_start_NC),
-            _flat(go_start_NC),
-            *per_sample,
+            split.groups * -(-numbers_5C.shape[1] // split.block),
+            x_TN.numel(),
+            *(_flat(t) for t in (x_TN, u_N, o_N, *given)),
+            _flat(x_TN)[:0] if gx_TN is None else _flat(gx_TN),
+            _flat(gu_start_N),
+            _flat(go_start_N),
+            *per_group,
             numbers_5C.detach().contiguous().numpy(),
             gain_TC.detach().contiguous().numpy(),
-            samples,
-            inner,
-            block,
+            *split,
             *ctx.slope,
         )
-        g_numbers, g_gain = (torch.from_numpy(g.sum(0).astype(np.float32)) for g in per_sample)
-        return gx_TNC, gu_start_NC, go_start_NC, g_numbers, g_gain, None
+        g_numbers, g_gain = (torch.from_numpy(g.sum(0).astype(np.float32)) for g in per_group)
+        gx_TNC = None if gx_TN is None else gx_TN.movedim(-1, axis)
+        return gx_TNC, gu_start_N.movedim(-1, axis), go_start_N.movedim(-1, axis), g_numbers, g_gain, None
 
 
-def _split(x_TNC: Tensor) -> tuple[int, int, int, int]:
-    """Samples, neurons per channel, channels per piece, pieces."""
+def _channel_axis(x_TNC: Tensor) -> int:
+    """Where the channels are, from the end, if they are last in memory (channels last); else -1: nothing is to be moved."""
+    axis = 2 - x_TNC.ndim
+    return axis if not x_TNC[:1].is_contiguous() and x_TNC[:1].movedim(axis, -1).is_contiguous() else -1
+
+
+def _ordered(tensor: Tensor, axis: int) -> Tensor:
+    """As the kernels walk through it, contiguous: the channels, at `axis`, come last."""
+    return tensor.movedim(axis, -1).contiguous()
+
+
+def _split(x_TNC: Tensor, axis: int) -> Split:
     samples, channels = x_TNC.shape[1:3]
     inner = x_TNC[0, 0, 0].numel() if samples and channels else 0
-    block = max(1, min(channels, WIDTH // max(inner, 1)))
-    return samples, inner, block, samples * -(-channels // block)
+    if axis != -1:  # every neuron of a channel is a sample of its own
+        return Split(samples * inner, 1, channels, max(1, WIDTH // channels))
+    return Split(samples, inner, max(1, min(channels, WIDTH // max(inner, 1))), 1)
 
 
 def _flat(tensor: Tensor) -> np.ndarray:

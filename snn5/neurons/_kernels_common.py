@@ -3,7 +3,6 @@
 All arithmetic is float32 in the order written, without fused multiply-adds, so that a kernel gives the bits that torch gives.
 """
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core.caching import FunctionCache
 from numba.extending import intrinsic, overload
+
+from snn5._compiled import kept
 
 ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
 LOG2_E, LN2_HIGH, LN2_LOW = np.float32(1.44269504), np.float32(0.693359375), np.float32(-2.12194440e-4)
@@ -22,25 +22,9 @@ LOWEST_EXPONENT = np.float32(-87)
 ATAN, SIGMOID, TRIANGLE, RECTANGLE = range(4)  # kinds of slope
 
 
-class _Cache(FunctionCache):
-    """Numba's cache on disk, which looks at the kernel's own file only: a changed helper in another file must count, too."""
-
-    def _index_key(self, sig: Any, codegen: Any) -> Any:
-        return (*super()._index_key(sig, codegen), _sources())
-
-
-def _sources() -> str:
-    return hashlib.sha256(b"".join(f.read_bytes() for f in sorted(Path(__file__).parent.glob("_kernels*.py")))).hexdigest()
-
-
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile at the first call, to run without the GIL; the code is kept in __pycache__ or the user's cache, if one can be written."""
-    compiled = numba.njit(nogil=True, error_model="numpy")(function)
-    try:
-        compiled._cache = _Cache(function)
-    except RuntimeError:  # nowhere to write: every process compiles for itself
-        return compiled
-    return compiled
+    """Compile at the first call, to run without the GIL; kept on disk."""
+    return kept(numba.njit(nogil=True, error_model="numpy")(function), function, lambda: Path(__file__).parent.glob("_kernels*.py"))
 
 
 def helper(function: Callable[..., Any]) -> Any:

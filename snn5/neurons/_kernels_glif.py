@@ -1,9 +1,10 @@
-"""The loops of GLIF: all steps of some channels of one sample while their state is in the cache.
+"""The loops of GLIF: all steps of some neurons while their state is in the cache.
 
     u = keep u (1 - hard o) - drop + gain[t] x - soft o;  o = 1 if u > theta else 0
 
-Currents and spikes are flat [T, N, C, inner]; uint16 holds bfloat16. `numbers` [5, C] holds keep, hard, drop, soft, theta. Gradients of
-numbers are first summed per sample and channel, in a fixed order, so that they do not depend on the threads.
+Currents and spikes are flat [T, N, C, inner]; uint16 holds bfloat16. `numbers` [5, C] holds keep, hard, drop, soft, theta. A piece of work
+is `block` channels of a sample or, with inner = 1, all channels of `group` samples (channels last: every pixel is such a sample). Gradients
+of numbers are first summed per piece and channel, in a fixed order, so that they do not depend on the threads.
 """
 
 import numpy as np
@@ -16,9 +17,10 @@ LANES = 16  # of a channel, which may be small
 
 @helper
 def widen(number_C, inner, out):  # type: ignore[no-untyped-def]
-    """A number per channel, repeated for each of the channel's neurons."""
+    """A number per channel for each of the channel's neurons."""
     if inner == 1:
-        out[:] = number_C
+        for begin in range(0, len(out), len(number_C)):
+            out[begin : begin + len(number_C)] = number_C
     else:
         for c in range(len(number_C)):
             out[c * inner : (c + 1) * inner] = number_C[c]
@@ -27,8 +29,14 @@ def widen(number_C, inner, out):  # type: ignore[no-untyped-def]
 @helper
 def per_channel(row, inner, lanes, out_C):  # type: ignore[no-untyped-def]
     """Sums over each channel's neurons."""
-    for c in range(len(out_C)):
-        out_C[c] = row[c] if inner == 1 else lane_sum(row[c * inner : (c + 1) * inner], lanes)
+    if inner == 1:
+        out_C[:] = 0.0
+        for begin in range(0, len(row), len(out_C)):
+            for c in range(len(out_C)):
+                out_C[c] += row[begin + c]
+    else:
+        for c in range(len(out_C)):
+            out_C[c] = lane_sum(row[c * inner : (c + 1) * inner], lanes)
 
 
 @helper
@@ -47,25 +55,26 @@ def fire_row(u, theta, o):  # type: ignore[no-untyped-def]
 
 
 @helper
-def place(piece, block, blocks, channels, inner):  # type: ignore[no-untyped-def]
-    """Sample, channels and first neuron of a piece of work."""
-    n, first = piece // blocks, piece % blocks * block
-    last = min(first + block, channels)
-    return n, first, last, (n * channels + first) * inner, (last - first) * inner
+def place(piece, block, group, samples, channels, inner):  # type: ignore[no-untyped-def]
+    """A piece of work: its group of samples, its channels, its first neuron, how many neurons."""
+    blocks = -(-channels // block)
+    which, first = piece // blocks, piece % blocks * block
+    n, last = which * group, min(first + block, channels)
+    return which, first, last, (n * channels + first) * inner, min(group, samples - n) * (last - first) * inner
 
 
 @kernel
-def forward(counter, x, u_start, o_start, s, u_end, o_end, numbers, gains, samples, inner, block):  # type: ignore[no-untyped-def]
+def forward(counter, x, u_start, o_start, s, u_end, o_end, numbers, gains, samples, inner, block, group):  # type: ignore[no-untyped-def]
     """Fill spikes s [T N C inner] and final states u_end, o_end [N C inner]."""
     steps, channels = gains.shape
-    blocks, size = -(-channels // block), len(u_end)
-    k_all = np.empty((5, block * inner), np.float32)
-    gain_all, next_all = np.empty(block * inner, np.float32), np.empty(block * inner, np.float32)
+    pieces, size, most = -(-samples // group) * -(-channels // block), len(u_end), group * block * inner
+    k_all = np.empty((5, most), np.float32)
+    gain_all, next_all = np.empty(most, np.float32), np.empty(most, np.float32)
     while True:
         piece = take(counter)
-        if piece >= samples * blocks:
+        if piece >= pieces:
             return
-        _, first, last, begin, width = place(piece, block, blocks, channels, inner)
+        _, first, last, begin, width = place(piece, block, group, samples, channels, inner)
         gain, fresh = gain_all[:width], next_all[:width]
         for j in range(5):
             widen(numbers[j, first:last], inner, k_all[j, :width])
@@ -104,19 +113,19 @@ def back_row(x, u, o, k, gain, gu, go, slope, g, gain_row):  # type: ignore[no-u
 @kernel
 def backward(  # type: ignore[no-untyped-def]
     counter, x, u_start, o_start, gs, gu_end, go_end, gx, gu_start, go_start, g_numbers, g_gains,
-    numbers, gains, samples, inner, block, kind, alpha,
+    numbers, gains, samples, inner, block, group, kind, alpha,
 ):  # fmt: skip
-    """Recompute u, then go back in time. Fill gx unless empty, gu_start, go_start; per sample g_numbers [N, 5, C], g_gains [N, T, C]."""
+    """Recompute u, then go back in time. Fill gx unless empty, gu_start, go_start; per group g_numbers [G, 5, C], g_gains [G, T, C]."""
     steps, channels = gains.shape
-    blocks, size, most = -(-channels // block), samples * channels * inner, block * inner
+    pieces, size, most = -(-samples // group) * -(-channels // block), samples * channels * inner, group * block * inner
     u_all, o_all = np.empty((steps + 1, most), np.float32), np.empty((steps + 1, most), np.float32)
     k_all, g_all, lanes = np.empty((5, most), np.float32), np.empty((5, most), np.float32), np.empty(LANES, np.float64)
     gain_all, slope_all, apart_all = np.empty(most, np.float32), np.empty(most, np.float32), np.empty(most, np.float32)
     while True:
         piece = take(counter)
-        if piece >= samples * blocks:
+        if piece >= pieces:
             return
-        n, first, last, begin, width = place(piece, block, blocks, channels, inner)
+        which, first, last, begin, width = place(piece, block, group, samples, channels, inner)
         end = begin + width
         gain, slope, apart = gain_all[:width], slope_all[:width], apart_all[:width]
         for j in range(5):
@@ -137,11 +146,11 @@ def backward(  # type: ignore[no-untyped-def]
                 go[i] += unpack(given[i])
             slope_row(kind, alpha, apart, ZERO, slope)
             back_row(x[t * size + begin : t * size + end], u_all[t, :width], o_all[t, :width], k_all, gain, gu, go, slope, g_all, apart)
-            per_channel(apart, inner, lanes, g_gains[n, t, first:last])
+            per_channel(apart, inner, lanes, g_gains[which, t, first:last])
             if len(gx):
                 widen(gains[t, first:last], inner, gain)
                 out = gx[t * size + begin : t * size + end]
                 for i in range(width):
                     out[i] = pack(slope[i] * gain[i], out)
         for j in range(5):
-            per_channel(g_all[j, :width], inner, lanes, g_numbers[n, j, first:last])
+            per_channel(g_all[j, :width], inner, lanes, g_numbers[which, j, first:last])

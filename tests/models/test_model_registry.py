@@ -86,6 +86,19 @@ def test_wrong_input(shape: tuple[int, ...], said: str) -> None:
         net()(torch.zeros(shape))
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_static_image_is_not_copied_and_its_gradient_keeps_the_order_of_memory(layout: torch.memory_format) -> None:
+    """The steps' sum, where torch's own sum over the first axis would come back contiguous."""
+    model = net()
+    stem = noise(2, 4, 8, 8).contiguous(memory_format=layout)[None].requires_grad_()
+    model.stem = lambda x: stem
+    current = model.encode(noise(1, 2, 2, 8, 8))
+    assert current.shape == (3, 2, 4, 8, 8) and current.stride(0) == 0
+    weight = (noise(6, 4, 8, 8) - 0.5).contiguous(memory_format=layout).unflatten(0, (3, 2))
+    (found,) = torch.autograd.grad((current * weight).sum(), stem)
+    assert torch.equal(found[0], weight[0] + weight[1] + weight[2]) and found.stride() == stem.stride()
+
+
 def test_wrong_image_size() -> None:
     with pytest.raises(UserError, match=r"input of shape \[3, 2, 2, 16, 16\]"):
         net()(torch.zeros(3, 2, 2, 16, 16))

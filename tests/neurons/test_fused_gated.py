@@ -94,6 +94,14 @@ def test_threads_and_layout_change_no_bit(make: Callable[[], Any], threads: Call
     assert len(used) == 8 and x.numel() > _fused_threads.ALONE
 
 
+def test_glif_keeps_channels_last() -> None:
+    """Spikes and gradients lie as the currents do: the layers around expect it, and a sample larger than a piece of work has rest, too."""
+    x = rand(8, 70, 9, 5).contiguous(memory_format=torch.channels_last).unflatten(0, (4, 2)).requires_grad_()
+    s = glif((4, 2, 70))(x)
+    assert s.stride() == x.stride() != s.contiguous().stride()
+    assert torch.autograd.grad(s.sum(), x)[0].stride() == x.stride()
+
+
 def test_glif_in_bfloat16_is_float32_with_rounded_edges() -> None:
     x, node, found = (2 * rand(6, 4, 5, 9)).bfloat16(), glif((6, 4, 5, 9)), []
     for dtype in (torch.bfloat16, torch.float32):

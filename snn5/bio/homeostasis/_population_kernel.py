@@ -5,8 +5,9 @@ Shapes: T steps, C inputs, n neurons, L looks.
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
+
+from snn5.bio._compiled import compiled
 
 
 class Control(NamedTuple):
@@ -43,7 +44,7 @@ class Looks(NamedTuple):
     norm_L: np.ndarray
 
 
-@numba.njit(nogil=True)
+@compiled
 def run(x_TC, gain_T, weight_nC, threshold_n, fade, refractory, control, bcm, every) -> Any:  # type: ignore[no-untyped-def]
     """Run all steps; weights and thresholds are changed in place.
 

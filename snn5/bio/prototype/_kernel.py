@@ -5,11 +5,12 @@ Shapes: T steps of 1 ms, C inputs, n neurons; matrices [post, pre].
 
 from typing import Any
 
-import numba
 import numpy as np
 
+from snn5.bio._compiled import compiled
 
-@numba.njit(nogil=True)
+
+@compiled
 def present(  # type: ignore[no-untyped-def]
     x_TC, into_nC, own_nn, mask_nn, theta_n, e, winners, eta, plastic, drift, flaws, keep, faded
 ) -> Any:

@@ -5,8 +5,9 @@ Shapes: T steps, C inputs, e excitatory and i inhibitory neurons, n = e + i (exc
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
+
+from snn5.bio._compiled import compiled
 
 
 class Pair(NamedTuple):
@@ -38,7 +39,7 @@ class Threshold(NamedTuple):
     highest: float = 0.0
 
 
-@numba.njit(nogil=True)
+@compiled
 def _pair(weight, mask, post, pre, y, x, rule):  # type: ignore[no-untyped-def]
     """One step of pair STDP on a block, traces faded and without this step's spikes."""
     for q in range(len(post)):
@@ -55,7 +56,7 @@ def _pair(weight, mask, post, pre, y, x, rule):  # type: ignore[no-untyped-def]
                 weight[q, p] = min(max(w + change, 0.0), rule.maximum)
 
 
-@numba.njit(nogil=True)
+@compiled
 def _wrong(weight, mask):  # type: ignore[no-untyped-def]
     """Magnitudes that are negative, or not 0 where there is no synapse."""
     count = 0
@@ -66,7 +67,7 @@ def _wrong(weight, mask):  # type: ignore[no-untyped-def]
     return count
 
 
-@numba.njit(nogil=True)
+@compiled
 def run(  # type: ignore[no-untyped-def]
     x_TC,
     before_C,

@@ -1,37 +1,23 @@
 """How the engine's loops are compiled: without the GIL, and kept on disk between processes."""
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core.caching import FunctionCache
 
-COMPILED = ("compiled", "kernel", "rows", "table", "vectors")
+from snn5._compiled import kept
 
-
-class _Cache(FunctionCache):
-    """Numba's cache, which looks at a function's own file only: a changed helper in another file must count, too."""
-
-    def _index_key(self, sig: Any, codegen: Any) -> Any:
-        return (*super()._index_key(sig, codegen), _sources())
-
-
-def _sources() -> str:
-    """Of the files that become compiled code."""
-    here = Path(__file__).parent
-    return hashlib.sha256(b"".join((here / f"_{name}.py").read_bytes() for name in COMPILED)).hexdigest()
+COMPILED = ("compiled", "kernel", "rows", "table", "vectors")  # files that become compiled code
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile at the first call; the code is kept in __pycache__ or the user's cache, if one can be written."""
-    made = numba.njit(nogil=True, error_model="numpy", _nrt=False)(function)
-    try:
-        made._cache = _Cache(function)
-    except RuntimeError:  # nowhere to write: every process compiles for itself
-        return made
-    return made
+    """Compile at the first call."""
+    return kept(numba.njit(nogil=True, error_model="numpy", _nrt=False)(function), function, _sources)
+
+
+def _sources() -> list[Path]:
+    return [Path(__file__).parent / f"_{name}.py" for name in COMPILED]
 
 
 def helper(function: Callable[..., Any]) -> Any:

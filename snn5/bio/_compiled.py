@@ -1,0 +1,14 @@
+"""How this package's loops are compiled: at the first call, without the GIL, and kept on disk between processes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+
+from snn5._compiled import kept
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Every file whose name ends in `_kernel.py` may become part of the code."""
+    return kept(numba.njit(nogil=True)(function), function, lambda: Path(__file__).parent.rglob("*_kernel.py"))
