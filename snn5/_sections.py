@@ -243,12 +243,13 @@ class Integration:
     teacher_weight: float = setting(1.0, low=1e-6, high=1000.0)  # of the twin's answers in the loss
     temperature: float = setting(2.0, low=0.01, high=100.0)
     calibration_per_class: int = setting(10, low=1, high=1000)  # samples that pruning sees
+    most_strength: float = setting(1.0, low=0.0, high=1000.0)  # of P4's choice: an energy spent on a later exit buys more accuracy
     least_bits: int = setting(4, low=2, high=8)  # of P4's choice: pruned as well, fewer cost accuracy, and operations count the same
     # Sparsity and bits beside P4's choice, tried from the boldest until validation loses at most max_accuracy_gap at the target's energy.
     variants: list[list[float]] = field(default_factory=lambda: [[0.85, 4]])
     target_ratio: float = setting(0.02, low=0.0, high=1.0)  # goal 2: at most 1/50 of the ANN's energy
     max_accuracy_gap: float = setting(0.01, low=0.0, high=1.0)  # below the ANN's accuracy; more is not equal
-    standard_errors: float = setting(1.0, low=0.0, high=10.0)  # added to that gap and to the energy on validation; P3's lead over P1
+    standard_errors: float = setting(1.0, low=0.0, high=10.0)  # added to that gap; P3's lead over P1
 
     def __post_init__(self) -> None:
         for pair in self.variants:

@@ -34,7 +34,7 @@ class Choices:
     """What the stages of P4 chose on validation, and P4.1's ramp.
 
     Attributes:
-        strength: of P4.1's penalty. ramp_fraction: see `sparsify`.
+        strength: of P4.1's penalty (p6.most_strength at most). ramp_fraction: see `sparsify`.
         variants: sparsity and bits: P4's choices (with p6.least_bits bits at least) and p6.variants, from the boldest to the mildest; in
             this order they are tried until validation is content.
     """

@@ -35,6 +35,7 @@ def ingredients(stage: Stage, slot: str, *, ramp_fraction: float) -> Ingredients
         read_json(stage.ingredient(f"data/{name}/metrics.json").file)["summary"][f"chosen_{key}"]
         for name, key in (("p4_sparsify", "strength"), ("p4_prune", "sparsity"), ("p4_quantize", "bits"))
     )
+    strength = min(strength, stage.config.p6.most_strength)
     chosen = (sparsity, max(int(bits), stage.config.p6.least_bits))
     variants = sorted({chosen, *((share, int(width)) for share, width in stage.config.p6.variants)}, key=lambda v: (-v[0], v[1]))
     trained, tuned = (

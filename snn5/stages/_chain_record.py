@@ -29,7 +29,7 @@ def record_of(judged: Mapping[int, Mapping[str, Measurement]], taken: Ingredient
 
     Args:
         judged: by seed, then by name of the step or rival.
-        taken, made: what it began with, and which variant with which epsilon was chosen.
+        taken, made: what it began with, and which variant with which epsilons was chosen (their mean is `epsilon`).
         settings: the target, and what counts as equal accuracy.
 
     Returns:
@@ -38,7 +38,8 @@ def record_of(judged: Mapping[int, Mapping[str, Measurement]], taken: Ingredient
     """
     runs: dict[str, Run] = {}
     sparsity, bits = taken.choices.variants[made.chosen]
-    summary = {"strength": taken.choices.strength, "sparsity": sparsity, "bits": float(bits), "epsilon": made.exits[made.chosen].epsilon}
+    epsilon = mean_sd(made.exits[made.chosen].epsilons)[0]
+    summary = {"strength": taken.choices.strength, "sparsity": sparsity, "bits": float(bits), "epsilon": epsilon}
     for step in (*RIVALS, *STEPS):
         rows = {
             f"{step}-seed{seed}": Run(params={"seed": seed, "step": step}, metrics=own[step].metrics(), details=own[step].to_json())
@@ -52,7 +53,7 @@ def record_of(judged: Mapping[int, Mapping[str, Measurement]], taken: Ingredient
     cheap = summary["cost/ratio_ann_dense"] <= settings.target_ratio
     summary |= {"target/ratio": settings.target_ratio, "target/equal": float(equal), "target/reached": float(equal and cheap)}
     tried = [
-        {"sparsity": share, "bits": width, "epsilon": one.epsilon, "affordable": one.affordable, "val/acc": mean_sd(one.accuracies)[0]}
+        {"sparsity": share, "bits": width, "affordable": one.affordable, "val/acc": mean_sd(one.accuracies)[0], "epsilons": [*one.epsilons]}
         for (share, width), one in zip(taken.choices.variants, made.exits, strict=False)
     ]
     return Record(summary=summary, runs=runs, details={"start": taken.start, "tried": tried, "ann/val/acc": made.twin})

@@ -3,9 +3,9 @@
     python -m snn5.stages.p6_integrate frames|events
 
 P3's tuned network or P1's (see _chain_ingredients), then P4.1's sparsity, P4.3's pruning and P4.2's quantisation as P4's stages chose them
-(p6.least_bits bits at least) or as p6.variants has them, the boldest with which validation is content, then P5.1's cutoff, as cautious as
-the target's energy allows on validation (as P5.1 would choose, where none is allowed); each step is measured on test. TTFS is no step:
-P2.3 judges it.
+(p6.most_strength at most, p6.least_bits bits at least) or as p6.variants has them, the boldest with which validation is content, then
+P5.1's cutoff, for each network as cautious as the target's energy allows it on validation (as P5.1 would choose, where none is allowed);
+each step is measured on test. TTFS is no step: P2.3 judges it.
 Every ingredient is resolved to the MLflow run that made its bytes and checked against dvc.lock; the lineage is logged on this stage's run.
 Claim (target 2): at most p6.target_ratio of the dense twin's energy at an accuracy at most one point lower.
 Out: checkpoints/seed<k>.safetensors (the final networks), metrics.json, curves.csv.
@@ -39,12 +39,12 @@ def run(stage: Stage) -> Record:
     start, twins = ({s: checkpoint.load(found[s].file) for s in seeds} for found in (taken.begun, taken.twins))
     parents = {s: {found[s].path: found[s].md5 for found in (taken.begun, taken.twins)} for s in seeds}
     made = climb(start, twins, splits, recipe, p6, effort, p5, taken.choices, parents=parents, seed_of=stage.seed, label=stage.name)
-    epsilon, bits = made.exits[made.chosen].epsilon, taken.choices.variants[made.chosen][1]
+    epsilons, bits = dict(zip(seeds, made.exits[made.chosen].epsilons, strict=True)), taken.choices.variants[made.chosen][1]
 
     def judge(seed: int, tick: Tick) -> tuple[Checkpoint, dict[str, Measurement]]:
         steps, others = made.steps[seed], (splits.val, splits.test)
         final = calibrate_cutoff(
-            steps["quantised"], splits.train, epsilon=epsilon, rule=p5.rule, seed=stage.seed(seed), keep_out=others, parents=files
+            steps["quantised"], splits.train, epsilon=epsilons[seed], rule=p5.rule, seed=stage.seed(seed), keep_out=others, parents=files
         )
         tuned = recipe_of(recipe, p6, effort.epochs)
         anns = rivals(twins[seed], final, splits, tuned, p6, bits=bits, seed=stage.seed(seed), tick=tick)

@@ -103,7 +103,8 @@ def test_every_step_leaves_what_it_is_for(this: Stage) -> None:
         assert set(final.card.quantisation["bits"].values()) == {made.summary["bits"], 8}
         for name, bits in final.card.quantisation["bits"].items():
             assert all(len(row.unique()) <= 2**bits for row in final.state[f"{name}.weight"])
-        assert final.card.cutoff["epsilon"] == made.summary["epsilon"]
+        own = next(one["epsilons"] for one in made.details["tried"] if one["bits"] == made.summary["bits"])
+        assert final.card.cutoff["epsilon"] == own[this.config.seeds.index(seed)]
 
 
 def test_the_other_slot_starts_with_p1(this: Stage) -> None:
@@ -144,15 +145,22 @@ def test_the_verdict_needs_both(accuracy: float, ratio: float, equal: float, rea
     own = {step: measured(accuracy=0.99, ratio=1.0) for step in (*RIVALS, *STEPS)} | {"cutoff": measured(accuracy=accuracy, ratio=ratio)}
     choices = Choices(strength=1.0, ramp_fraction=0.2, variants=[(0.9, 2), (0.5, 4), (0.4, 8)])
     taken = Ingredients(begun={}, start="p3_tune", twins={}, choices=choices)
-    exits = [Exit(epsilon=0.02, accuracies=(0.9,), affordable=False), Exit(epsilon=0.01, accuracies=(0.98,), affordable=True)]
+    exits = [Exit(epsilons=(0.02,), accuracies=(0.9,), affordable=False), Exit(epsilons=(0.01,), accuracies=(0.98,), affordable=True)]
     record = record_of({0: own}, taken, Climb(steps={}, exits=exits, chosen=1, twin=0.99), config.load(PARAMS).p6)
     found = record.summary
     assert record.details["tried"] == [
-        {"sparsity": 0.9, "bits": 2, "epsilon": 0.02, "affordable": False, "val/acc": 0.9},
-        {"sparsity": 0.5, "bits": 4, "epsilon": 0.01, "affordable": True, "val/acc": 0.98},
+        {"sparsity": 0.9, "bits": 2, "affordable": False, "val/acc": 0.9, "epsilons": [0.02]},
+        {"sparsity": 0.5, "bits": 4, "affordable": True, "val/acc": 0.98, "epsilons": [0.01]},
     ]
     assert (found["sparsity"], found["bits"], found["epsilon"]) == (0.5, 4.0, 0.01)
     assert found["test/acc"] == accuracy and found["ann/test/acc"] == 0.99
+
+
+@pytest.mark.parametrize(("most", "strength"), [(0.2, 0.2), (0.5, 0.5), (1.0, 0.5)])
+def test_the_penalty_has_at_most_its_strength(this: Stage, most: float, strength: float) -> None:
+    p6 = replace(this.config.p6, most_strength=most)
+    taken = ingredients(replace(this, config=replace(this.config, p6=p6)), "frames", ramp_fraction=0.2)
+    assert taken.choices.strength == strength
 
 
 @pytest.mark.parametrize(("least", "bits"), [(2, BITS), (4, 4)])
@@ -177,11 +185,14 @@ def test_variants_are_tried_only_where_validation_asks(this: Stage, gap: float, 
     assert [(one["sparsity"], one["bits"]) for one in tried] == [(SPARSITY, BITS), (0.4, 4)][:tries]
     assert all(one["affordable"] == (target == 1.0) for one in tried)
     best = max(tried, key=lambda one: one["val/acc"])
-    assert all(made.summary[name] == best[name] for name in ("sparsity", "bits", "epsilon"))
+    assert all(made.summary[name] == best[name] for name in ("sparsity", "bits"))
+    assert made.summary["epsilon"] == pytest.approx(sum(best["epsilons"]) / 2)
 
 
 def test_of_all_variants_within_the_energy_the_most_accurate_is_taken(this: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    exits = [Exit(epsilon=e, accuracies=(a, a), affordable=ok) for e, a, ok in ((0.0, 0.4, True), (0.01, 0.6, True), (0.02, 0.8, False))]
+    exits = [
+        Exit(epsilons=(e, e), accuracies=(a, a), affordable=ok) for e, a, ok in ((0.0, 0.4, True), (0.01, 0.6, True), (0.02, 0.8, False))
+    ]
     given = iter(exits)
     monkeypatch.setattr("snn5.stages._chain_climb.exit_of", lambda *_args, **_how: next(given))
     p6 = replace(this.config.p6, max_accuracy_gap=-1.0, variants=[[0.4, 4], [0.3, 4]])
