@@ -11,8 +11,8 @@ def p3_tuning(upstream: Upstream = "check", force: bool = False) -> dict[str, st
 
     P3.1 an Optuna study; its best point is trained anew with every seed.
 
-    Expected (default profile): 97.4 ± 1.6 % on test, 97.9 ± 0.4 % on validation (3 seeds), found with 38 of 108 epochs: P1's own settings
-    are no worse. Three of twelve trials are on the front of accuracy and operations.
+    Expected (default profile): 98.6 ± 0.3 % on test, 98.5 ± 0.4 % on validation (3 seeds), found with 62 of 108 epochs: P1's own settings
+    are no worse. Four of twelve trials are on the front of accuracy and operations.
     Wall time: 2 minutes on two CPU cores.
     Command: `snn5 run p3`
     """

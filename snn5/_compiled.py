@@ -8,17 +8,18 @@ from typing import Any
 from numba.core.caching import FunctionCache
 
 
-def kept(compiled: Any, function: Callable[..., Any], sources: Callable[[], Iterable[Path]]) -> Any:
+def kept(compiled: Any, function: Callable[..., Any], sources: Iterable[Path]) -> Any:
     """Keep `compiled` (numba's of `function`) in __pycache__ or the user's cache; where neither can be written, every process compiles.
 
     Args:
-        sources: the files that become its code. Numba's own cache looks at the function's file only; a changed helper must count, too.
+        sources: the files that become its code or say how, read now. Numba's own cache looks at the function's file only; a changed
+            helper must count, too.
     """
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(sources))).hexdigest()
 
     class Cache(FunctionCache):
         def _index_key(self, sig: Any, codegen: Any) -> Any:
-            code = b"".join(file.read_bytes() for file in sorted(sources()))
-            return (*super()._index_key(sig, codegen), hashlib.sha256(code).hexdigest())
+            return (*super()._index_key(sig, codegen), digest)
 
     try:
         compiled._cache = Cache(function)

@@ -11,4 +11,5 @@ from snn5._compiled import kept
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Every file whose name ends in `_kernel.py` may become part of the code."""
-    return kept(numba.njit(nogil=True)(function), function, lambda: Path(__file__).parent.rglob("*_kernel.py"))
+    here = Path(__file__)
+    return kept(numba.njit(nogil=True)(function), function, [here, *here.parent.rglob("*_kernel.py")])

@@ -21,7 +21,7 @@ class Pool(Protocol):
     """What can be observed: a `Liquid`, or something that runs one its own way."""
 
     def simulate(self, x_TNC: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Spikes [T, N, n] and the state after them."""
+        """Spikes uint8 [T, N, n], 0 or 1, and the state after them."""
         ...
 
 

@@ -89,7 +89,8 @@ class SpikingModel(nn.Module):
 
 class _Repeat(torch.autograd.Function):
     """x[0] in every one of T steps, without a copy. The gradient is the steps' sum, added one by one: torch's own sum over the first axis
-    returns another order of memory than channels last, in which the norm behind it (backwards) takes twenty times as long."""
+    returns another order of memory than channels last, in which the norm behind it (backwards) takes twenty times as long. Reverse mode
+    only; in bfloat16 every addition rounds."""
 
     @staticmethod
     def forward(ctx: Any, x_1N: Tensor, time_steps: int) -> Tensor:

@@ -11,6 +11,7 @@ from snn5.neurons._fused_layout import array
 from snn5.neurons._fused_threads import spread
 
 WIDTH = 2048  # neurons that a thread works on at a time, about
+LEAST = 16  # samples of a group: each group has its own sums of gradients
 
 
 class Split(NamedTuple):
@@ -56,13 +57,13 @@ class _MultiStep(torch.autograd.Function):
 
         axis = _channel_axis(x_TNC)
         x_TN, u_N, o_N = (_ordered(tensor, axis) for tensor in (x_TNC, u_NC, o_NC))
-        s_TN, u_end_N, o_end_N = torch.empty_like(x_TN), torch.empty_like(u_N), torch.empty_like(o_N)
+        made = [torch.empty_like(tensor.movedim(-1, axis)) for tensor in (x_TN, u_N, o_N)]  # no views: callers may detach in place
         split = _split(x_TNC, axis)
         spread(
             _kernels_glif.forward,
             split.groups * -(-x_TNC.shape[2] // split.block),
             x_TN.numel(),
-            *(_flat(t) for t in (x_TN, u_N, o_N, s_TN, u_end_N, o_end_N)),
+            *(_flat(t) for t in (x_TN, u_N, o_N, *(_ordered(tensor, axis) for tensor in made))),
             numbers_5C.detach().contiguous().numpy(),
             gain_TC.detach().contiguous().numpy(),
             *split,
@@ -70,7 +71,8 @@ class _MultiStep(torch.autograd.Function):
         ctx.save_for_backward(x_TN, u_N, o_N, numbers_5C, gain_TC)
         ctx.slope, ctx.axis, ctx.split = slope, axis, split
         ctx.set_materialize_grads(False)
-        return s_TN.movedim(-1, axis), u_end_N.movedim(-1, axis), o_end_N.movedim(-1, axis)
+        s_TNC, u_end_NC, o_end_NC = made
+        return s_TNC, u_end_NC, o_end_NC
 
     @staticmethod
     @once_differentiable
@@ -117,7 +119,7 @@ def _split(x_TNC: Tensor, axis: int) -> Split:
     samples, channels = x_TNC.shape[1:3]
     inner = x_TNC[0, 0, 0].numel() if samples and channels else 0
     if axis != -1:  # every neuron of a channel is a sample of its own
-        return Split(samples * inner, 1, channels, max(1, WIDTH // channels))
+        return Split(samples * inner, 1, channels, max(LEAST, WIDTH // channels))
     return Split(samples, inner, max(1, min(channels, WIDTH // max(inner, 1))), 1)
 
 

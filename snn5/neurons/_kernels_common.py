@@ -24,7 +24,7 @@ ATAN, SIGMOID, TRIANGLE, RECTANGLE = range(4)  # kinds of slope
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile at the first call, to run without the GIL; kept on disk."""
-    return kept(numba.njit(nogil=True, error_model="numpy")(function), function, lambda: Path(__file__).parent.glob("_kernels*.py"))
+    return kept(numba.njit(nogil=True, error_model="numpy")(function), function, Path(__file__).parent.glob("_kernels*.py"))
 
 
 def helper(function: Callable[..., Any]) -> Any:

@@ -39,7 +39,8 @@ def exit_of(
 
     Each its own: a threshold is the largest of the gaps that were wrong, so that a single training sample decides what an epsilon costs a
     network (of three with the same one, one used 1/21 of its twin's energy, another 1/53). Accuracy has no say in it.
-    Where a network has none within the target, P5.1's choice for all: accuracy is not sold for the target.
+    Where a network has none within the target, P5.1's choice for all: accuracy is not sold for the target. (For the verdict the mean
+    over networks counts.)
 
     Args:
         networks: by seed. twins: on validation, by seed. seed_of: the seed of a job from what names it.

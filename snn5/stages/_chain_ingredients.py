@@ -24,7 +24,9 @@ class Ingredients:
 
 
 def ingredients(stage: Stage, slot: str, *, ramp_fraction: float) -> Ingredients:
-    """Begin with P3's networks if they are on this slot and clearly more accurate on validation than P1's; else with P1's.
+    """P4's choices, the penalty's strength held to p6.most_strength and the bits to p6.least_bits; and where to begin.
+
+    Begin with P3's networks if they are on this slot and clearly more accurate on validation than P1's; else with P1's.
 
         mean_s(tuned) - mean_s(trained) > standard_errors sqrt((sd_s(tuned)^2 + sd_s(trained)^2) / S)
 

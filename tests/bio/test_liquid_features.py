@@ -20,6 +20,15 @@ def test_counts_by_hand() -> None:
     assert bin_counts(RASTER.float(), 3).tolist() == bin_counts(RASTER, 3).tolist()
 
 
+@pytest.mark.parametrize("most", [1, 3, 127, 128, 255])
+def test_window_counts_are_sums_whatever_the_largest_count(most: int) -> None:
+    """300 steps are more than one piece, and the last piece is shorter."""
+    x = torch.randint(0, most + 1, (300, 4, 5), generator=torch.Generator().manual_seed(most), dtype=torch.uint8)
+    x[0, 0, 0] = most
+    x[:, 1, 1] = most
+    assert torch.equal(window_counts(x), x.long().sum(0).int())
+
+
 def test_window_counts_hold_more_than_a_byte() -> None:
     assert window_counts(torch.full((300, 2), 255, dtype=torch.uint8)).tolist() == [76500, 76500]
     assert window_counts(torch.full((300, 1), 0.5)).tolist() == [150.0]

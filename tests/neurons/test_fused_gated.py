@@ -62,10 +62,14 @@ def compare(one: tuple[Tensor, ...], two: tuple[Tensor, ...], inputs: list[Tenso
 
 @pytest.mark.parametrize(("shape", "surrogate"), [*itertools.product(SHAPES, ["rectangle"]), *((SHAPES[2], s) for s in sorted(SURROGATES))])
 @pytest.mark.parametrize("per_channel", [True, False])
-def test_glif_is_its_loop(shape: tuple[int, ...], surrogate: str, per_channel: bool) -> None:
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_glif_is_its_loop(shape: tuple[int, ...], surrogate: str, per_channel: bool, channels_last: bool) -> None:
     """Also from a state in the middle of a sequence, which wants gradients itself."""
     node = glif(shape, surrogate, per_channel)
-    x, u, o = (t.requires_grad_() for t in (2 * rand(*shape) - 0.3, rand(*shape[1:], seed=1), rand(*shape[1:], seed=2).round()))
+    x, u, o = 2 * rand(*shape) - 0.3, rand(*shape[1:], seed=1), rand(*shape[1:], seed=2).round()
+    if channels_last:  # the state stays as it is
+        x = x.movedim(2, -1).contiguous().movedim(-1, 2)
+    x, u, o = (t.requires_grad_() for t in (x, u, o))
     fused, loop = node._fused(x, u, o, 1), node._reference(x, u, o, 1)
     compare(loop, fused, [x, u, o, *node.parameters()])
 
@@ -95,11 +99,21 @@ def test_threads_and_layout_change_no_bit(make: Callable[[], Any], threads: Call
 
 
 def test_glif_keeps_channels_last() -> None:
-    """Spikes and gradients lie as the currents do: the layers around expect it, and a sample larger than a piece of work has rest, too."""
+    """Spikes and gradients lie as the currents do: the layers around expect it."""
     x = rand(8, 70, 9, 5).contiguous(memory_format=torch.channels_last).unflatten(0, (4, 2)).requires_grad_()
     s = glif((4, 2, 70))(x)
     assert s.stride() == x.stride() != s.contiguous().stride()
     assert torch.autograd.grad(s.sum(), x)[0].stride() == x.stride()
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_glif_between_parts_of_a_sequence_can_be_detached(layout: torch.memory_format) -> None:
+    """As truncated backpropagation does, in place; spikes may be changed in place, too."""
+    node = glif((4, 2, 9))
+    s = node(rand(8, 9, 3, 3).contiguous(memory_format=layout).unflatten(0, (4, 2)).requires_grad_())
+    functional.detach_net(node)
+    assert not node.v.requires_grad and s.requires_grad
+    s.add_(1.0)
 
 
 def test_glif_in_bfloat16_is_float32_with_rounded_edges() -> None:

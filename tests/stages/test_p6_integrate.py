@@ -190,11 +190,12 @@ def test_variants_are_tried_only_where_validation_asks(this: Stage, gap: float, 
 
 
 def test_of_all_variants_within_the_energy_the_most_accurate_is_taken(this: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    exits = [
-        Exit(epsilons=(e, e), accuracies=(a, a), affordable=ok) for e, a, ok in ((0.0, 0.4, True), (0.01, 0.6, True), (0.02, 0.8, False))
-    ]
+    figures = ((0.0, 0.4, True), (0.01, 0.6, True), (0.02, 0.8, False))
+    exits = [Exit(epsilons=(e, e + 0.001), accuracies=(a, a), affordable=ok) for e, a, ok in figures]
     given = iter(exits)
     monkeypatch.setattr("snn5.stages._chain_climb.exit_of", lambda *_args, **_how: next(given))
     p6 = replace(this.config.p6, max_accuracy_gap=-1.0, variants=[[0.4, 4], [0.3, 4]])
     made = p6_integrate.run(Offline(script="p6_integrate", args=("frames",), config=replace(this.config, p6=p6), root=this.root))
-    assert (made.summary["sparsity"], made.summary["epsilon"]) == (0.4, 0.01)
+    assert (made.summary["sparsity"], made.summary["epsilon"]) == (0.4, pytest.approx(0.0105))
+    kept = [checkpoint.load(this.out / "checkpoints" / f"seed{seed}.safetensors").card.cutoff for seed in this.config.seeds]
+    assert [one["epsilon"] for one in kept if one] == [0.01, 0.011]  # each network its own

@@ -8,16 +8,12 @@ import numba
 
 from snn5._compiled import kept
 
-COMPILED = ("compiled", "kernel", "rows", "table", "vectors")  # files that become compiled code
+SOURCES = [Path(__file__).parent / f"_{name}.py" for name in ("compiled", "kernel", "rows", "table", "vectors")]
 
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile at the first call."""
-    return kept(numba.njit(nogil=True, error_model="numpy", _nrt=False)(function), function, _sources)
-
-
-def _sources() -> list[Path]:
-    return [Path(__file__).parent / f"_{name}.py" for name in COMPILED]
+    return kept(numba.njit(nogil=True, error_model="numpy", _nrt=False)(function), function, SOURCES)
 
 
 def helper(function: Callable[..., Any]) -> Any:

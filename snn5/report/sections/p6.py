@@ -84,8 +84,8 @@ def _chosen(results: Results, stage: str) -> str:
     strength, sparsity, bits, epsilon = (results.number(stage, key) for key in ("strength", "sparsity", "bits", "epsilon"))
     if strength is None or sparsity is None or bits is None or epsilon is None:
         return ""
-    own = f"ε for each network by itself ({epsilon:.2g} in the mean)"
-    return f"Chosen on validation: strength {strength:g}, {100 * sparsity:g} % of the weights pruned, {bits:g} bits; {own}."
+    made = f"strength {strength:g}, {100 * sparsity:g} % of the weights pruned, {bits:g} bits, ε = {epsilon:.2g} in the mean over networks"
+    return f"Validation's choice within P6's limits: {made}."
 
 
 def _against(results: Results, slot: str, stage: str) -> Table:
