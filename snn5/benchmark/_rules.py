@@ -78,15 +78,18 @@ Rule = Callable[[nn.Module, tuple[Tensor, ...], Tensor], Work]
 
 def kinds(x: Tensor) -> tuple[bool, bool]:
     """Whether every element is 0 or 1; whether every element is a non-negative integer."""
-    integer = bool((x >= 0).all()) and bool((x == x.floor()).all())
-    return integer and bool((x <= 1).all()), integer
+    if not x.numel():
+        return True, True
+    low, high = x.aminmax()
+    integer = bool(low >= 0) and bool((x == x.floor()).all())
+    return integer and bool(high <= 1), integer
 
 
 def work_of(x_BI: Tensor, fanout_I: Tensor, fanout_nonzero_I: Tensor) -> Work:
     """Work of inputs x_BI (samples and steps in the first axis) on weights of the given fan-outs, which have the shape of one input."""
-    on_I = (x_BI != 0).sum(0).to(torch.float64)
-    value_I = x_BI.sum(0, dtype=torch.float64)
     binary, integer = kinds(x_BI)
+    on_I = (x_BI != 0).sum(0).to(torch.float64)
+    value_I = on_I if binary else x_BI.sum(0, dtype=torch.float64)
     return Work(
         dense=len(x_BI) * fanout_I.sum().item(),
         nonzero=(on_I * fanout_nonzero_I).sum().item(),

@@ -16,13 +16,12 @@ from spikingjelly.activation_based import surrogate
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from snn5.neurons._fused_layout import array, flat, rows, suits
+from snn5.neurons._fused_layout import LIKE, address, laid_out, ordered, suits
 from snn5.neurons._fused_threads import spread
 
 KINDS = {surrogate.ATan: 0, surrogate.Sigmoid: 1, surrogate.PiecewiseQuadratic: 2, surrogate.Rect: 3}  # as in _kernels_common
 LARGEST_CHUNK, PIECES, SMALLEST_CHUNK = 1 << 15, 16, 1024  # neurons: long rows stream well, a few pieces keep all threads busy
 SCRATCH = 1 << 17  # numbers that the backward pass recomputes at a time: what fits the second-level cache
-NOTHING = np.empty(0, np.float32)
 
 
 class Dynamics(NamedTuple):
@@ -75,21 +74,23 @@ class _MultiStep(torch.autograd.Function):
     def forward(ctx: Any, x_TN: Tensor, v_N: Tensor | None, k: Tensor | None, v_fill: float, dynamics: Dynamics) -> tuple[Tensor, Tensor]:
         from snn5.neurons import _kernels_lif
 
-        x_TN, x = rows(x_TN)
-        s_TN = torch.empty_strided(x_TN.shape, (x.size, *x.strides), dtype=x_TN.dtype)
-        v_end_N = torch.empty_strided(x_TN.shape[1:], x.strides, dtype=torch.float32)
-        start, chunk = NOTHING if v_N is None else flat(v_N, x.strides), chunk_of(x.size)
+        (x_TN, x), shape = laid_out(x_TN), x_TN.shape
+        s_TN = torch.empty_strided(shape, x.strides, dtype=x_TN.dtype)
+        v_end_N = torch.empty_strided(shape[1:], x.strides[1:], dtype=torch.float32)
+        start_N, chunk = None if v_N is None else ordered(v_N, x.strides[1:], torch.float32), chunk_of(x.size)
         spread(
             _kernels_lif.forward,
             -(-x.size // chunk),
-            s_TN.numel(),
-            array(x.memory),
+            shape[0] * x.size,
+            LIKE[x_TN.dtype],
+            address(x_TN),
             x.stride,
-            start,
+            address(start_N),
             np.float32(v_fill),
-            flat(s_TN, s_TN.stride()),
-            flat(v_end_N, x.strides),
-            len(x_TN),
+            address(s_TN),
+            address(v_end_N),
+            shape[0],
+            x.size,
             chunk,
             *_numbers(dynamics, k),
         )
@@ -105,28 +106,29 @@ class _MultiStep(torch.autograd.Function):
 
         x_TN, v_N, k = ctx.saved_tensors
         dynamics, (wants_x, wants_v, wants_k, *_) = ctx.dynamics, ctx.needs_input_grad
-        x_TN, x = rows(x_TN)
-        strides = (x.size, *x.strides)
-        gs_TN = torch.zeros_like(x_TN) if gs_TN is None else gs_TN
-        gx_TN = torch.empty_strided(x_TN.shape, strides, dtype=x_TN.dtype) if wants_x else None
-        gv_start_N = torch.empty_strided(x_TN.shape[1:], x.strides, dtype=torch.float32) if wants_v else None
-        chunk = chunk_of(x.size, SCRATCH // len(x_TN))
+        (x_TN, x), shape = laid_out(x_TN), x_TN.shape
+        gs_TN = ordered(torch.zeros_like(x_TN) if gs_TN is None else gs_TN, x.strides, x_TN.dtype)
+        start_N, gv_end_N = (None if state is None else ordered(state, x.strides[1:], torch.float32) for state in (v_N, gv_N))
+        gx_TN = torch.empty_strided(shape, x.strides, dtype=x_TN.dtype) if wants_x else None
+        gv_start_N = torch.empty_strided(shape[1:], x.strides[1:], dtype=torch.float32) if wants_v else None
+        chunk = chunk_of(x.size, SCRATCH // shape[0])
         pieces = -(-x.size // chunk)
-        gk_chunks = np.empty(pieces, np.float64) if wants_k else np.empty(0, np.float64)
+        gk_chunks = torch.empty(pieces, dtype=torch.float64) if wants_k else None
         spread(
             _kernels_lif.backward,
             pieces,
-            x_TN.numel(),
-            array(x.memory),
+            shape[0] * x.size,
+            LIKE[x_TN.dtype],
+            address(x_TN),
             x.stride,
-            NOTHING if v_N is None else flat(v_N, x.strides),
+            address(start_N),
             np.float32(ctx.v_fill),
-            flat(gs_TN, strides),
-            NOTHING if gv_N is None else flat(gv_N, x.strides),
-            array(x.memory[:0]) if gx_TN is None else flat(gx_TN, strides),
-            NOTHING if gv_start_N is None else flat(gv_start_N, x.strides),
-            gk_chunks,
-            len(x_TN),
+            address(gs_TN),
+            address(gv_end_N),
+            address(gx_TN),
+            address(gv_start_N),
+            address(gk_chunks),
+            shape[0],
             x.size,
             chunk,
             *_numbers(dynamics, k),
@@ -134,7 +136,7 @@ class _MultiStep(torch.autograd.Function):
             dynamics.kind,
             dynamics.alpha,
         )
-        gk = torch.tensor(gk_chunks.sum(), dtype=k.dtype) if wants_k else None
+        gk = None if gk_chunks is None else torch.full((), gk_chunks.numpy().sum(), dtype=k.dtype)
         return gx_TN, gv_start_N, gk, None, None
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from snn5.neurons._fused import NOTHING, SCRATCH, chunk_of
-from snn5.neurons._fused_layout import array, flat, rows
+from snn5.neurons._fused import SCRATCH, chunk_of
+from snn5.neurons._fused_layout import LIKE, address, laid_out, ordered
 from snn5.neurons._fused_threads import spread
 
 
@@ -39,20 +39,23 @@ class _MultiStep(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         from snn5.neurons import _kernels_latch
 
-        x_TN, x = rows(x_TN)
-        s_TN = torch.empty_strided(x_TN.shape, (x.size, *x.strides), dtype=x_TN.dtype)
+        (x_TN, x), shape = laid_out(x_TN), x_TN.shape
+        s_TN = torch.empty_strided(shape, x.strides, dtype=x_TN.dtype)
         chunk = chunk_of(x.size)
-        ends = [torch.empty_strided(x_TN.shape[1:], x.strides, dtype=torch.float32) for _ in range(2)]
+        starts = [None if state is None else ordered(state, x.strides[1:], torch.float32) for state in (v_N, waiting_N)]
+        ends = [torch.empty_strided(shape[1:], x.strides[1:], dtype=torch.float32) for _ in range(2)]
         spread(
             _kernels_latch.forward,
             -(-x.size // chunk),
-            s_TN.numel(),
-            array(x.memory),
+            shape[0] * x.size,
+            LIKE[x_TN.dtype],
+            address(x_TN),
             x.stride,
-            *(NOTHING if state is None else flat(state, x.strides) for state in (v_N, waiting_N)),
-            flat(s_TN, s_TN.stride()),
-            *(flat(state, x.strides) for state in ends),
+            *map(address, starts),
+            address(s_TN),
+            *map(address, ends),
             thetas,
+            x.size,
             chunk,
         )
         ctx.save_for_backward(x_TN, v_N, waiting_N)
@@ -67,23 +70,21 @@ class _MultiStep(torch.autograd.Function):
         from snn5.neurons import _kernels_latch
 
         x_TN, v_N, waiting_N = ctx.saved_tensors
-        x_TN, x = rows(x_TN)
-        strides = (x.size, *x.strides)
-        gs_TN = torch.zeros_like(x_TN) if gs_TN is None else gs_TN
-        gx_TN = torch.empty_strided(x_TN.shape, strides, dtype=x_TN.dtype) if ctx.needs_input_grad[0] else None
-        gv_start_N = torch.empty_strided(x_TN.shape[1:], x.strides, dtype=torch.float32) if ctx.needs_input_grad[1] else None
-        chunk = chunk_of(x.size, SCRATCH // (2 * len(x_TN)))
+        (x_TN, x), shape = laid_out(x_TN), x_TN.shape
+        gs_TN = ordered(torch.zeros_like(x_TN) if gs_TN is None else gs_TN, x.strides, x_TN.dtype)
+        states = [None if state is None else ordered(state, x.strides[1:], torch.float32) for state in (v_N, waiting_N, gv_N)]
+        gx_TN = torch.empty_strided(shape, x.strides, dtype=x_TN.dtype) if ctx.needs_input_grad[0] else None
+        gv_start_N = torch.empty_strided(shape[1:], x.strides[1:], dtype=torch.float32) if ctx.needs_input_grad[1] else None
+        chunk = chunk_of(x.size, SCRATCH // (2 * shape[0]))
         spread(
             _kernels_latch.backward,
             -(-x.size // chunk),
-            x_TN.numel(),
-            array(x.memory),
+            shape[0] * x.size,
+            LIKE[x_TN.dtype],
+            address(x_TN),
             x.stride,
-            *(NOTHING if state is None else flat(state, x.strides) for state in (v_N, waiting_N)),
-            flat(gs_TN, strides),
-            NOTHING if gv_N is None else flat(gv_N, x.strides),
-            array(x.memory[:0]) if gx_TN is None else flat(gx_TN, strides),
-            NOTHING if gv_start_N is None else flat(gv_start_N, x.strides),
+            *map(address, states[:2]),
+            *map(address, (gs_TN, states[2], gx_TN, gv_start_N)),
             ctx.thetas,
             x.size,
             chunk,

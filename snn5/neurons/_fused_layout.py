@@ -1,49 +1,70 @@
-"""Tensors as the flat numpy arrays that kernels walk through, in whatever order their memory has."""
+"""Tensors as the flat arrays that kernels walk through, in whatever order their memory has."""
 
+from functools import lru_cache
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-DTYPES = (torch.float32, torch.bfloat16)
+LIKE = {torch.float32: np.empty(0, np.float32), torch.bfloat16: np.empty(0, np.uint16)}  # how kernels see a dtype
 
 
-class Rows(NamedTuple):
-    """A sequence in memory: step t's numbers are memory[t * stride : t * stride + size], in the order of `strides`."""
+class Layout(NamedTuple):
+    """Where the numbers of x [T, N, ...] are: step t's `size` numbers begin at t * stride; what is made from them gets `strides`."""
 
-    memory: Tensor  # 1-d
     stride: int
     size: int
     strides: tuple[int, ...]
 
 
 def suits(x_TN: Tensor) -> bool:
-    """Whether a kernel can read it: a plain dense CPU tensor [T, N, ...] of at least one step, float32 or bfloat16."""
-    return (
-        type(x_TN) is Tensor
-        and x_TN.device.type == "cpu"
-        and x_TN.dtype in DTYPES
-        and x_TN.layout == torch.strided
-        and x_TN.ndim > 1
-        and len(x_TN) > 0
-    )
+    """Whether a kernel can read it: a plain strided CPU tensor [T, N, ...] of at least one step, float32 or bfloat16, outside tracing."""
+    plain = type(x_TN) is Tensor and x_TN.is_cpu and x_TN.dtype in LIKE and x_TN.layout == torch.strided
+    if not plain or x_TN.ndim < 2 or torch.jit.is_tracing():
+        return False
+    return x_TN.shape[0] > 0 and not x_TN.is_neg()  # whose numbers lie there with the other sign
 
 
-def rows(x_TN: Tensor) -> tuple[Tensor, Rows]:
-    """x_TN, copied if its steps have gaps in memory, and its rows. Steps may share their memory (`expand`)."""
-    if not x_TN.is_contiguous() and not _is_dense(x_TN.shape[1:], x_TN.stride()[1:]):
+def laid_out(x_TN: Tensor) -> tuple[Tensor, Layout]:
+    """x_TN, copied if its steps have gaps in memory, and its layout. Steps may share their memory (`expand`)."""
+    found = _layout(x_TN.shape, x_TN.stride())
+    if found is None:
         x_TN = x_TN.contiguous()
-    size = x_TN[0].numel()
-    stride = x_TN.stride(0) if len(x_TN) > 1 else size
-    return x_TN, Rows(x_TN.as_strided(((len(x_TN) - 1) * stride + size if size else 0,), (1,)), stride, size, x_TN.stride()[1:])
+        found = _layout(x_TN.shape, x_TN.stride())
+        assert found is not None  # contiguous
+    return x_TN, found
 
 
-def flat(tensor: Tensor, strides: tuple[int, ...]) -> np.ndarray:
-    """A tensor [...] as a flat array in the order of `strides`; copied only if it lies otherwise."""
-    if tensor.stride() != strides:
-        tensor = torch.empty_strided(tensor.shape, strides, dtype=tensor.dtype).copy_(tensor)
-    return array(tensor.as_strided((tensor.numel(),), (1,)))
+@lru_cache(maxsize=4096)
+def _layout(shape: tuple[int, ...], strides: tuple[int, ...]) -> Layout | None:
+    size = prod(shape[1:])
+    if size and not _is_dense(shape[1:], strides[1:]):
+        return None
+    return Layout(strides[0] if shape[0] > 1 else size, size, (size, *strides[1:]))
+
+
+def ordered(tensor: Tensor, strides: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """A tensor with its numbers, of `dtype`, in the order of `strides`; copied only if they lie otherwise."""
+    if tensor.stride() == strides and tensor.dtype == dtype and not tensor.is_neg():
+        return tensor
+    return torch.empty_strided(tensor.shape, strides, dtype=dtype).copy_(tensor)
+
+
+def address(tensor: Tensor | None) -> int:
+    """As kernels take it, 0 for None. The caller keeps the tensor until they are done.
+
+    Raises:
+        RuntimeError: the tensor's numbers are not in memory (a subclass that wraps others, a storage that was freed).
+    """
+    if tensor is None:
+        return 0
+    if not (place := tensor.data_ptr()) and tensor.numel():
+        raise RuntimeError(
+            f"a {type(tensor).__name__} of shape {list(tensor.shape)} on {tensor.device} has no memory that a kernel can read"
+        )
+    return place
 
 
 def array(memory: Tensor) -> np.ndarray:

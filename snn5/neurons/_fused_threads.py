@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ def spread(kernel: Callable[..., Any], pieces: int, numbers: int, *args: Any) ->
     Whoever is free takes the next piece, so a busy core delays nobody. The pool belongs to the process: a forked one makes its own.
 
     Args:
-        kernel: takes pieces from `counter` (int64) until there are none left, and holds no lock meanwhile.
+        kernel: takes pieces from `counter` (int64) until there are none left, and holds no lock meanwhile. No thread is in it any more
+            when this returns or raises.
         pieces, numbers: how many pieces there are, and how many numbers they have in all.
     """
     counter = np.zeros(1, np.int64)
@@ -28,9 +29,13 @@ def spread(kernel: Callable[..., Any], pieces: int, numbers: int, *args: Any) ->
     try:
         kernel(counter, *args)
     finally:
-        for future in started:
-            if not future.cancel():  # one that has not begun has nothing left to do
-                future.result()
+        begun = [future for future in started if not future.cancel()]  # one that has not begun has nothing left to do
+        try:
+            wait(begun)
+        finally:
+            wait(begun)  # interrupted, too: they write into memory that is the caller's
+    for future in begun:
+        future.result()
 
 
 def _threads(count: int) -> ThreadPoolExecutor:

@@ -16,6 +16,7 @@ from numba.extending import intrinsic, overload
 from snn5._compiled import kept
 
 ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
+FLOATS, SUMS = np.empty(0, np.float32), np.empty(0, np.float64)  # for `row_at`
 LOG2_E, LN2_HIGH, LN2_LOW = np.float32(1.44269504), np.float32(0.693359375), np.float32(-2.12194440e-4)
 LOWEST_EXPONENT = np.float32(-87)
 
@@ -61,6 +62,24 @@ def from_bits(typing_context, bits):  # type: ignore[no-untyped-def]
         return builder.bitcast(args[0], ir.FloatType())
 
     return types.float32(types.uint32), generate
+
+
+@intrinsic
+def _pointer(typing_context, address, like):  # type: ignore[no-untyped-def]
+    """An address as a pointer to numbers of like's type."""
+    kind = types.CPointer(like.dtype)
+
+    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return builder.inttoptr(args[0], context.get_value_type(kind))
+
+    return kind(types.int64, like), generate
+
+
+@helper
+def row_at(address, count, like):  # type: ignore[no-untyped-def]
+    """`count` numbers of like's type at an address (`Tensor.data_ptr`), as a flat array; an array per tensor costs the caller more than
+    these loops do on a small layer. Address 0 is no array: an empty one."""
+    return numba.carray(_pointer(address, like), count if address else 0)
 
 
 def unpack(value: Any) -> Any:

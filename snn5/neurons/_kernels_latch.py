@@ -2,12 +2,13 @@
 
     V = V + X;  O = m where V > theta[t], else 0;  m = m (1 - O)
 
-Currents and spikes are flat: [t * stride + neuron]; uint16 holds bfloat16. No gradient goes through the latch m.
+Tensors come as addresses (see `row_at`; 0: none). Currents and spikes are flat, [t * stride + neuron], of like's type: float32, or uint16
+for bfloat16; all else is float32. No gradient goes through the latch m.
 """
 
 import numpy as np
 
-from snn5.neurons._kernels_common import ONE, ZERO, helper, kernel, pack, slope_row, take, unpack
+from snn5.neurons._kernels_common import FLOATS, ONE, ZERO, helper, kernel, pack, row_at, slope_row, take, unpack
 
 
 @helper
@@ -18,9 +19,11 @@ def add_row(x, v):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def forward(counter, x, stride, v_start, waiting_start, s, v_end, waiting_end, thetas, chunk):  # type: ignore[no-untyped-def]
-    """Fill spikes s [T * n], final potentials v_end and latches waiting_end [n]. An empty start is that of a fresh sequence."""
-    n = len(v_end)
+def forward(counter, like, x_at, stride, v_at, waiting_at, s_at, v_end_at, waiting_end_at, thetas, n, chunk):  # type: ignore[no-untyped-def]
+    """Fill spikes s [T * n], final potentials v_end and latches waiting_end [n]. No start is that of a fresh sequence."""
+    x, s = row_at(x_at, (len(thetas) - 1) * stride + n, like), row_at(s_at, len(thetas) * n, like)
+    v_start, waiting_start = row_at(v_at, n, FLOATS), row_at(waiting_at, n, FLOATS)
+    v_end, waiting_end = row_at(v_end_at, n, FLOATS), row_at(waiting_end_at, n, FLOATS)
     one, zero = pack(ONE, s), pack(ZERO, s)
     while True:
         begin = take(counter) * chunk
@@ -43,9 +46,14 @@ def forward(counter, x, stride, v_start, waiting_start, s, v_end, waiting_end, t
 
 
 @kernel
-def backward(counter, x, stride, v_start, waiting_start, gs, gv_end, gx, gv_start, thetas, n, chunk, kind, alpha):  # type: ignore[no-untyped-def]
-    """Recompute V and m of a chunk, then go back in time. Fill those of gx [T * n] and gv_start [n] that are not empty."""
+def backward(  # type: ignore[no-untyped-def]
+    counter, like, x_at, stride, v_at, waiting_at, gs_at, gv_end_at, gx_at, gv_start_at, thetas, n, chunk, kind, alpha
+):  # fmt: skip
+    """Recompute V and m of a chunk, then go back in time. Fill those of gx [T * n] and gv_start [n] that are there."""
     steps = len(thetas)
+    x, gs, gx = row_at(x_at, (steps - 1) * stride + n, like), row_at(gs_at, steps * n, like), row_at(gx_at, steps * n, like)
+    v_start, waiting_start = row_at(v_at, n, FLOATS), row_at(waiting_at, n, FLOATS)
+    gv_end, gv_start = row_at(gv_end_at, n, FLOATS), row_at(gv_start_at, n, FLOATS)
     v_all, m_all = np.empty((steps, chunk), np.float32), np.empty((steps, chunk), np.float32)
     carry_all, slope_all, last_all = np.empty(chunk, np.float32), np.empty(chunk, np.float32), np.empty(chunk, np.float32)
     while True:

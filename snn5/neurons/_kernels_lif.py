@@ -4,13 +4,14 @@
     H = V - (V - r) k + X        no decay      (IF: k = 0)
     S = H >= V_th;  V = r where S, else H      hard reset;  V = H - V_th where S      soft reset
 
-Currents and spikes are flat: [t * stride + neuron]; uint16 holds bfloat16. Every thread takes chunks from `counter`; what a chunk
-computes depends on nothing else, so neither does the result.
+Tensors come as addresses (see `row_at`; 0: none). Currents and spikes are flat, [t * stride + neuron], of like's type: float32, or uint16
+for bfloat16; all else is float32. Every thread takes chunks from `counter`; what a chunk computes depends on nothing else, so neither does
+the result.
 """
 
 import numpy as np
 
-from snn5.neurons._kernels_common import ONE, ZERO, helper, kernel, lane_sum, pack, slope_row, take, unpack
+from snn5.neurons._kernels_common import FLOATS, ONE, SUMS, ZERO, helper, kernel, lane_sum, pack, row_at, slope_row, take, unpack
 
 LANES = 32
 
@@ -64,9 +65,12 @@ def start_row(v, v_start, v_fill, begin):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def forward(counter, x, stride, v_start, v_fill, s, v_end, steps, chunk, decay, divide, k, reset, soft, threshold):  # type: ignore[no-untyped-def]
+def forward(  # type: ignore[no-untyped-def]
+    counter, like, x_at, stride, v_at, v_fill, s_at, v_end_at, steps, n, chunk, decay, divide, k, reset, soft, threshold
+):  # fmt: skip
     """Fill spikes s [T * n] and final potentials v_end [n]."""
-    n = len(v_end)
+    x, s = row_at(x_at, (steps - 1) * stride + n, like), row_at(s_at, steps * n, like)
+    v_start, v_end = row_at(v_at, n, FLOATS), row_at(v_end_at, n, FLOATS)
     v_all = np.empty(chunk, np.float32)
     while True:
         begin = take(counter) * chunk
@@ -107,14 +111,17 @@ def leak_row(gh, x, v, decay, reset, gk):  # type: ignore[no-untyped-def]
 
 @kernel
 def backward(  # type: ignore[no-untyped-def]
-    counter, x, stride, v_start, v_fill, gs, gv_end, gx, gv_start, gk_chunks, steps, n, chunk,
+    counter, like, x_at, stride, v_at, v_fill, gs_at, gv_end_at, gx_at, gv_start_at, gk_at, steps, n, chunk,
     decay, divide, k, reset, soft, threshold, detach, kind, alpha,
 ):  # fmt: skip
-    """Recompute H of a chunk, then go back in time. Fill those of gx [T * n], gv_start [n] and gk_chunks [chunks] that are not empty."""
+    """Recompute H of a chunk, then go back in time. Fill those of gx [T * n], gv_start [n] and gk_chunks [chunks] that are there."""
+    x, gs, gx = row_at(x_at, (steps - 1) * stride + n, like), row_at(gs_at, steps * n, like), row_at(gx_at, steps * n, like)
+    v_start, gv_end, gv_start = row_at(v_at, n, FLOATS), row_at(gv_end_at, n, FLOATS), row_at(gv_start_at, n, FLOATS)
+    gk_chunks = row_at(gk_at, -(-n // chunk), SUMS)
     h_all, lanes = np.empty((steps, chunk), np.float32), np.empty(LANES, np.float64)
     v_all, carry_all, slope_all, gh_all, gk_all = (np.empty(chunk, np.float32), np.empty(chunk, np.float32), np.empty(chunk, np.float32),
                                                    np.empty(chunk, np.float32), np.empty(chunk, np.float32))  # fmt: skip
-    spare = np.empty(chunk, x.dtype)  # for a gradient that nobody wants
+    spare = np.empty(chunk, like.dtype)  # for a gradient that nobody wants
     while True:
         piece = take(counter)
         begin = piece * chunk

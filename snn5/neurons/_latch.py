@@ -61,7 +61,7 @@ class TTFSLatch(base.MemoryModule):
         surrogate, alpha: name and width, see `create_surrogate`.
 
     Shape: currents x_TN... -> spikes s_TN... in {0, 1}. The state (potential v, latch `waiting`, steps done) stays until
-    `functional.reset_net`, so several calls are one presentation.
+    `functional.reset_net` or a batch of another shape, so several calls are one presentation.
 
     Raises:
         UserError: V_th <= 0; ramp outside [0, 1]; ramp > 0 without T.
@@ -104,6 +104,8 @@ class TTFSLatch(base.MemoryModule):
 
     def multi_step_forward(self, x_TNC: Tensor) -> Tensor:
         """Currents -> spikes, carrying the state."""
+        if isinstance(self.v, Tensor) and (self.v.shape != x_TNC.shape[1:] or self.v.device != x_TNC.device):
+            self.reset()  # another batch: a new presentation, as LIF does
         wide = torch.promote_types(x_TNC.dtype, torch.float32)  # a sum over time is not kept in half precision
         v_NC = self.v if isinstance(self.v, Tensor) else torch.zeros_like(x_TNC[0], dtype=wide)
         waiting_NC = self.waiting if isinstance(self.waiting, Tensor) else torch.ones_like(x_TNC[0], dtype=wide)

@@ -54,11 +54,16 @@ class _FusedSteps(neuron.BaseNode):
         """What leaks in a step, if it is learned."""
         return None
 
+    def _leak(self) -> tuple[bool, float | None]:
+        """Whether the input decays, too, and a fixed time constant, if there is one."""
+        return False, None
+
     def _dynamics(self) -> Dynamics:
         kind, alpha = slope_of(self.surrogate_function) or (0, 0.0)
+        decay_input, tau = self._leak()
         return Dynamics(
-            decay_input=getattr(self, "decay_input", False),
-            tau=getattr(self, "tau", None),
+            decay_input=decay_input,
+            tau=tau,
             v_threshold=self.v_threshold,
             v_reset=self.v_reset,
             detach_reset=self.detach_reset,
@@ -99,6 +104,9 @@ class LIF(_FusedSteps, neuron.LIFNode):
         _check_tau(tau)
         super().__init__(tau=float(tau), decay_input=decay_input, **_shared(v_threshold, v_reset, surrogate, alpha, detach_reset))
 
+    def _leak(self) -> tuple[bool, float | None]:
+        return self.decay_input, self.tau
+
 
 class PLIF(_FusedSteps, neuron.ParametricLIFNode):
     """LIF whose time constant is learned, one per layer: 1/tau = sigmoid(w), w0 = -ln(tau0 - 1).
@@ -128,6 +136,9 @@ class PLIF(_FusedSteps, neuron.ParametricLIFNode):
 
     def _share(self) -> Tensor:
         return self.w.sigmoid()
+
+    def _leak(self) -> tuple[bool, float | None]:
+        return self.decay_input, None
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:

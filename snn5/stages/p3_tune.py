@@ -1,11 +1,11 @@
-"""P3.1: an Optuna study with Hyperband on the network of P1, then its best point trained anew with every seed; and a second study of two
-goals, validation accuracy and synaptic operations, whose Pareto front says what an operation is worth.
+"""P3.1: an Optuna study with successive halving (ASHA) on the network of P1, then its best point trained anew with every seed; and a
+second study of two goals, validation accuracy and synaptic operations, whose Pareto front says what an operation is worth.
 
     python -m snn5.stages.p3_tune
 
-Both studies see train and validation only. Expected: at most half of the 108 epochs spent; no gain over P1's point beyond a standard
-error; both searches together 100 s of one core. With p3.workers above 1 several processes share each study, and the trials differ from run
-to run.
+Both studies see train and validation only. Expected: at most half of the 108 epochs spent; no gain over P1's point
+beyond a standard error; both searches together 100 s of one core. With p3.workers above 1 several processes share each study, and the
+trials differ from run to run.
 Out: checkpoints/seed<k>.safetensors, metrics.json (a run per trial and per seed), curves.csv.
 """
 
@@ -39,7 +39,8 @@ def run(stage: Stage) -> Record:
         "time_steps": time_steps,
     }
     given, seed = (settings, shape, samples(splits.train), samples(splits.val)), stage.seed("study")
-    key = hashlib.sha256(json.dumps([asdict(settings), asdict(tuning), shape, parents], sort_keys=True).encode()).hexdigest()[:12]
+    of = [asdict(settings), asdict(tuning), shape, parents, "asha"]  # a study of other rules is another study
+    key = hashlib.sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()[:12]
     plans = [
         Plan(
             name=f"{stage.name}-{key}",

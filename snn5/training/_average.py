@@ -7,7 +7,7 @@ are (they belong to them); what counts (integers) is copied.
 Source: Polyak, Juditsky, SIAM J. Control Optim. 30 (1992) 838; the rise of d is that of TensorFlow's ExponentialMovingAverage.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,12 +16,15 @@ from torch import Tensor, nn
 
 
 @torch.no_grad()
-def average(mean: Tensor, value: Tensor, decay: float) -> None:
-    """One step of `mean`, in place."""
-    if mean.is_floating_point():
-        mean.lerp_(value.to(mean.dtype), 1 - decay)
-    else:
-        mean.copy_(value)
+def average(means: Sequence[Tensor], values: Sequence[Tensor], decay: float) -> None:
+    """One step of the means, in place."""
+    pairs = list(zip(means, values, strict=True))
+    real = [(mean, value.to(mean.dtype)) for mean, value in pairs if mean.is_floating_point()]
+    if real:
+        torch._foreach_lerp_(*map(list, zip(*real, strict=True)), 1 - decay)  # one call for all: they are small
+    for mean, value in pairs:
+        if not mean.is_floating_point():
+            mean.copy_(value)
 
 
 class Average:
@@ -38,8 +41,8 @@ class Average:
         """Call after each step of the optimiser."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        for name, value in model.state_dict().items():
-            average(self.mean[name], value, decay)
+        values = model.state_dict(keep_vars=True)
+        average([self.mean[name] for name in values], list(values.values()), decay)
 
     @contextmanager
     def applied(self, model: nn.Module) -> Iterator[None]:

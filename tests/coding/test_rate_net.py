@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from spikingjelly.activation_based import neuron, surrogate
 from torch import nn
 
 from snn5.coding import RateNet
@@ -42,6 +43,22 @@ def test_equals_plain_loops() -> None:
         assert [int(s[:, n].sum()) for s in trains] == spikes
         assert np.allclose(logits[n].numpy(), expected, atol=1e-5)
     assert min(int(s.sum()) for s in trains) > 20  # the comparison is about spikes, not silence
+
+
+def test_equals_spikingjelly_bit_for_bit() -> None:
+    """Its IFNode in the same network: logits and the gradient of every weight."""
+    relu, x = TTFS([6, 12, 9, 3]).twin(), torch.rand(5, 6, generator=torch.Generator().manual_seed(0))
+    for part in relu[::2]:
+        part.weight.data.mul_(2)  # so that it spikes
+    found = []
+    for net in (RateNet(relu, time_steps=8), RateNet(relu, time_steps=8, spiking=stock)):
+        logits = net(x)
+        found.append([logits, *torch.autograd.grad(logits.square().sum(), list(net.parameters()))])
+    assert all(map(torch.equal, *found)) and all(t.abs().sum() > 0 for t in found[0])
+
+
+def stock() -> nn.Module:
+    return neuron.IFNode(v_threshold=1.0, v_reset=0.0, surrogate_function=surrogate.ATan(alpha=2.0), detach_reset=True, step_mode="m")
 
 
 def test_state_does_not_leak_and_every_weight_learns() -> None:

@@ -228,7 +228,7 @@ def test_2_a_trial_that_spent_its_budget_is_complete() -> None:
 
 
 def test_2_no_full_trial_is_pruned_in_a_study() -> None:
-    """25 trials of 9 epochs under Hyperband, accuracies by a formula."""
+    """25 trials of 9 epochs under ASHA, accuracies by a formula."""
 
     def fake(*_a: Any, report: Any, **_kw: Any) -> Fit:
         for epoch in range(9):

@@ -1,4 +1,4 @@
-"""P3.1: the Optuna studies: which trials Hyperband stopped, what the best point is, and what an operation is worth."""
+"""P3.1: the Optuna studies: which trials were stopped early, what the best point is, and what an operation is worth."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ STAGE = "p3_tune"
 _LOOKS = {  # colour, mark at the end, line
     "best": (ACCENT, "o", "-"),
     "complete": (INK, "o", "-"),
-    "stopped by Hyperband": (GREY, "x", "--"),
+    "stopped by successive halving": (GREY, "x", "--"),
     "a layer fell silent or saturated": (GREY, "v", ":"),
 }
 
@@ -88,7 +88,7 @@ def _end(run: Run) -> str:
     """Why a trial ended."""
     if run.params.get("state") != "PRUNED":
         return "complete"
-    return "a layer fell silent or saturated" if run.params.get("stopped") else "stopped by Hyperband"
+    return "a layer fell silent or saturated" if run.params.get("stopped") else "stopped by successive halving"
 
 
 def _before(results: Results) -> Value | None:
