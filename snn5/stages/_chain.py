@@ -6,7 +6,7 @@
           (-> cutoff    P5.1: few steps, last, since its thresholds belong to the final logits)
 
 In the two trained steps the network listens to its own ReLU twin (Hinton's distillation). The rivals are trained from that same twin, for
-as many epochs as the sparse step: one with activations of as many bits as T steps have spike counts, one pruned to as many parameters.
+as many epochs as the quantised step: one with activations of as many bits as T steps have spike counts, one pruned to as many parameters.
 Order: spec of P6.
 """
 

@@ -46,11 +46,11 @@ def run(stage: Stage) -> Record:
         final = calibrate_cutoff(
             steps["quantised"], splits.train, epsilon=epsilons[seed], rule=p5.rule, seed=stage.seed(seed), keep_out=others, parents=files
         )
-        tuned = recipe_of(recipe, p6, effort.epochs)
+        tuned = recipe_of(recipe, p6, effort.quantised_epochs)
         anns = rivals(twins[seed], final, splits, tuned, p6, bits=bits, seed=stage.seed(seed), tick=tick)
         return final, measured(steps | {"cutoff": final}, anns, splits.test, seed)
 
-    judged = dict(zip(seeds, run_jobs(judge, seeds, label=f"{stage.name} rivals", total=2 * effort.epochs), strict=True))
+    judged = dict(zip(seeds, run_jobs(judge, seeds, label=f"{stage.name} rivals", total=2 * effort.quantised_epochs), strict=True))
     for seed in seeds:
         checkpoint.save(judged[seed][0], stage.out / "checkpoints" / f"seed{seed}.safetensors")
     return record_of({seed: found for seed, (_, found) in judged.items()}, taken, made, p6)
