@@ -4,7 +4,7 @@
     SNN5_DATA_ROOT=... torchrun --nproc-per-node 2 -m experiments.cifar10 --profile cifar10_fast
 
 The second shares each batch between two processes, one core each, which is faster where other programs want the cores, too. Profiles (in
-params.yaml, `p1_fast`): cifar10_fast (half an hour on two free cores), cifar10_hour, cifar10_guided (96 minutes: its ReLU twin first, from
+params.yaml, `p1_fast`): cifar10_fast (half an hour on two free cores), cifar10_hour, cifar10_guided (90 minutes: its ReLU twin first, from
 whose weights it starts and to whose answers it listens), cifar10 (6 hours), cifar10_gpu (larger, for one GPU).
 Protocol: 5 % of the training images are validation, which alone chooses the epoch and T; the test images are read once, after the last
 step. Reported are the chosen epoch and the last, at each T, plain; with test-time flip (the mean over an image and its mirror image) apart.

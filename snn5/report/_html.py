@@ -7,22 +7,21 @@ from snn5.report._css import CSS
 from snn5.report._evidence import evidence
 from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results
-from snn5.report._style import svg
 from snn5.report._targets import EQUAL_POINTS, Target, targets
 from snn5.report._tasks import PHASES, TASKS, Task
 
 _TITLE = "SNN5 roadmap v10.2: what is measured"
 
 
-def page(results: Results, sections: Mapping[int, Sequence[Part]]) -> str:
-    """The whole page as HTML."""
+def page(results: Results, sections: Mapping[int, Sequence[Part]], images: Mapping[str, str]) -> str:
+    """The whole page as HTML; `images` has the drawings by name."""
     body = [
         _header(results),
         _navigation(),
         '<h2 id="targets">The three targets <small lang="ja">三つの目標</small></h2>',
         '<div class="cards">' + "".join(map(_card, targets(results))) + "</div>",
         _tasks(results),
-        *(_section(phase, results, parts) for phase, parts in sections.items()),
+        *(_section(phase, results, parts, images) for phase, parts in sections.items()),
         _method(),
     ]
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -92,27 +91,27 @@ def _task(task: Task, results: Results) -> str:
     )
 
 
-def _section(phase: int, results: Results, parts: Sequence[Part]) -> str:
+def _section(phase: int, results: Results, parts: Sequence[Part], images: Mapping[str, str]) -> str:
     title, japanese = PHASES[phase]
     missing = [task for task in TASKS if task.phase == phase and task.state(results) == "not there yet"]
     text = [f'<section><h2 id="p{phase}">P{phase} {escape(title)} <small lang="ja">{japanese}</small></h2>']
     if missing:
         names = "; ".join(f"{task.id} {task.title}" for task in missing)
         text.append(f'<p class="note">Not there yet: {escape(names)}.</p>')
-    return "".join([*text, *map(_part, parts), "</section>"])
+    return "".join([*text, *(_part(part, images) for part in parts), "</section>"])
 
 
-def _part(part: Part) -> str:
+def _part(part: Part, images: Mapping[str, str]) -> str:
     if isinstance(part, Table):
         return _table(part)
     if isinstance(part, Missing):
         return f'<p class="missing">{escape(part.title)}: {escape(part.reason)}.</p>'
-    return _figure(part)
+    return _figure(part, images[part.name])
 
 
-def _figure(drawing: Drawing) -> str:
+def _figure(drawing: Drawing, image: str) -> str:
     link = f'<a href="{drawing.name}.png">PNG</a>'
-    return f"<figure>{svg(drawing.figure, drawing.name, drawing.alt)}<figcaption>{escape(drawing.reading)} {link}</figcaption></figure>"
+    return f"<figure>{image}<figcaption>{escape(drawing.reading)} {link}</figcaption></figure>"
 
 
 def _table(table: Table) -> str:

@@ -1,9 +1,10 @@
 """An Optuna study whose trials are the same on every run, and which goes on where a killed one stopped.
 
 Each trial's sampler is seeded by the trial's number, so what trial k draws depends on the trials before it and on nothing else.
-Asynchronous successive halving (ASHA) stops trials: one goes on past 1, eta, eta^2 ... epochs only if its accuracy there is among the best
-1/eta of all trials that have come so far (the best, of fewer than 2 eta). Not Hyperband: nearly half of its trials are in brackets that
-stop them late or never, so that a dozen trials seldom save half of the epochs, and TPE learns within a bracket only.
+Asynchronous successive halving (ASHA) stops trials: one goes on past 2, 2 eta, 2 eta^2 ... epochs only if its accuracy there is among the
+best 1/eta of all trials that have come so far (the best, of fewer than 2 eta). Not after the first epoch, which is the warm-up's: on
+digits that lost the best points, 97.0 % on validation instead of 98.5. Not Hyperband: nearly half of its trials are in brackets that stop
+them late or never, so that a dozen trials seldom save half of the epochs, and TPE learns within a bracket only.
 Source: Akiba et al. 2019 (Optuna), Li et al. 2020 (ASHA), arXiv 1810.05934.
 """
 
@@ -19,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from snn5.errors import UserError
 
+FIRST_RUNG = 2  # epochs
 STARTUP_TRIALS = 5  # drawn at random before TPE has anything to go by
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 Values = float | tuple[float, ...]
@@ -37,7 +39,7 @@ class Budget:
         """ASHA over epochs."""
         if not self.prune:
             return NopPruner()
-        return SuccessiveHalvingPruner(min_resource=1, reduction_factor=self.reduction_factor)
+        return SuccessiveHalvingPruner(min_resource=FIRST_RUNG, reduction_factor=self.reduction_factor)
 
 
 def search(
