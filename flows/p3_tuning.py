@@ -11,7 +11,7 @@ def p3_tuning(upstream: Upstream = "check", force: bool = False) -> dict[str, st
 
     P3.1 an Optuna study; its best point is trained anew with every seed.
 
-    Expected (default profile): 98.6 ± 0.3 % on test, 98.5 ± 0.4 % on validation (3 seeds), found with 62 of 108 epochs: P1's own settings
+    Expected (default profile): 98.3 ± 0.1 % on test, 98.5 ± 0.6 % on validation (3 seeds), found with 42 of 108 epochs: P1's own settings
     are no worse. Four of twelve trials are on the front of accuracy and operations.
     Wall time: 2 minutes on two CPU cores.
     Command: `snn5 run p3`

@@ -30,11 +30,7 @@ def suits(x_TN: Tensor) -> bool:
 def laid_out(x_TN: Tensor) -> tuple[Tensor, Layout]:
     """x_TN, copied if its steps have gaps in memory, and its layout. Steps may share their memory (`expand`)."""
     found = _layout(x_TN.shape, x_TN.stride())
-    if found is None:
-        x_TN = x_TN.contiguous()
-        found = _layout(x_TN.shape, x_TN.stride())
-        assert found is not None  # contiguous
-    return x_TN, found
+    return laid_out(x_TN.contiguous()) if found is None else (x_TN, found)
 
 
 @lru_cache(maxsize=4096)
