@@ -1,5 +1,6 @@
 """What a network for static images is tested for after its training, and the entry that a result file gets."""
 
+import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from snn5.models import SpikingModel, ann_twin, create_model, predict
 from snn5.training import Fit, Samples, at_steps, computing, in_order, samples
 
 COUNTED = 1000  # test images whose operations are counted
+REACHED = ("T", "chosen_epoch", "accuracy", "val", "test", "test_flip", "twin", "wall_min", "cpu_min", "machine")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,8 +150,14 @@ def _twin(checkpoint: Checkpoint, split: Split) -> Measurement:
 
 
 def write(path: Path, profile: str, entry: dict[str, Any], epochs: list[dict[str, Any]], machine: dict[str, Any]) -> None:
-    """Put the entry of `profile` into the result file."""
+    """Put the entry of `profile` into the result file; of a second seed with the same settings only what it reached, under `others`."""
     table = read_json(path)["profiles"] if path.is_file() else {}
     minutes = {key: epochs[-1][key] for key in ("wall_min", "cpu_min")}
-    table[profile] = {**entry, **minutes, "machine": machine, "curve": epochs}
+    full = {**entry, **minutes, "machine": machine, "curve": epochs}
+    seed, old = str(entry["seeds"][0]), table.get(profile, {})
+    others = old.get("others", {}) if old.get("settings") == json.loads(json.dumps(entry["settings"])) else None
+    if others is None or old["seeds"] == entry["seeds"]:
+        table[profile] = {**full, "others": others} if others else full
+    else:
+        table[profile] = {**old, "others": dict(sorted({**others, seed: {key: full[key] for key in REACHED if key in full}}.items()))}
     write_json(path, {"command": "python -m experiments.cifar10 --profile PROFILE", "profiles": table})

@@ -55,6 +55,27 @@ def entry_of(path: Path) -> dict[str, Any]:
     return entry
 
 
+def test_a_second_seed_stands_beside_the_first(tmp_path: Path) -> None:
+    """A recipe's seeds are one entry; another recipe of the same name begins anew, and the same seed again replaces itself."""
+    path, machine = tmp_path / "result.json", {"device": "cpu"}
+
+    def write(seed: int, accuracy: float, lr: float = 0.1) -> dict[str, Any]:
+        entry = {"settings": {"lr": lr, "plan": (3, 1)}, "seeds": [seed], "accuracy": accuracy, "T": 4, "operations": {"synops": 1.0}}
+        _static.write(path, "cifar10_fast", entry, [{"wall_min": 2.0, "cpu_min": 3.0}], machine)
+        return entry_of(path)
+
+    write(0, 0.90)
+    write(2, 0.92)
+    found = write(1, 0.91)
+    assert found["accuracy"] == 0.90 and found["seeds"] == [0] and list(found["others"]) == ["1", "2"]
+    assert found["others"]["1"] == {"T": 4, "accuracy": 0.91, "wall_min": 2.0, "cpu_min": 3.0, "machine": machine}
+    again = write(0, 0.95)
+    assert again["accuracy"] == 0.95 and again["others"] == found["others"]
+    assert write(1, 0.93)["others"]["1"]["accuracy"] == 0.93
+    new = write(1, 0.80, lr=0.2)
+    assert new["accuracy"] == 0.80 and "others" not in new
+
+
 def test_from_images_to_record(chosen: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cifar10.main(chosen, 0, tmp_path / "result.json", tmp_path / "kept")
     entry = entry_of(tmp_path / "result.json")

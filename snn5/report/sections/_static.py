@@ -5,9 +5,9 @@ from itertools import cycle, pairwise
 from typing import Any
 
 from snn5.report._parts import Drawing, Part, Table
-from snn5.report._results import Results
+from snn5.report._results import Results, Value
 from snn5.report._style import ACCENT, GREY, canvas
-from snn5.report._text import decimal, fraction, whole
+from snn5.report._text import decimal, fraction, seeds, spread, whole
 
 Profiles = Mapping[str, Mapping[str, Any]]
 KINDS = {"binary": "spikes", "integer": "counts", "float": "real numbers"}
@@ -95,7 +95,19 @@ def _table(profiles: Profiles, command: str) -> Table:
         own = {name: f", itself {_points(twin['accuracy'])} %" if (twin := profiles[name].get("twin")) else "" for name in guides}
         said = ", ".join(f"{name} ({epochs} epochs{own[name]})" for name, epochs in guides.items())
         note += f" Within the minutes, the ReLU twin was trained first; the network began with its weights and heard its answers: {said}."
+    note += "".join(f" {name} with {_over_seeds(entry)}" for name, entry in profiles.items() if entry.get("others"))
     return Table(title="Recorded: CIFAR-10 in minutes", columns=columns, rows=rows, note=note)
+
+
+def _over_seeds(entry: Mapping[str, Any]) -> str:
+    """What one recipe reached with all its seeds."""
+    runs, T = [entry, *entry["others"].values()], str(entry["T"])
+    plain, flipped = (Value.of(run[key]["chosen"][T] for run in runs) for key in ("test", "test_flip"))
+    minutes = [run["cpu_min"] / 2 for run in runs]
+    return (
+        f"{seeds(len(runs))}: {spread(plain, scale=100)} % at T = {T}, {spread(flipped, scale=100)} % with test-time flip, after "
+        f"{min(minutes):.0f} to {max(minutes):.0f} minutes of two cores' time; the row is seed {entry['seeds'][0]}."
+    )
 
 
 def _curve(profiles: Profiles) -> Drawing:
