@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 @torch.no_grad()
@@ -21,7 +22,7 @@ def average(means: Sequence[Tensor], values: Sequence[Tensor], decay: float) -> 
     pairs = list(zip(means, values, strict=True))
     real = [(mean, value.to(mean.dtype)) for mean, value in pairs if mean.is_floating_point()]
     if real:
-        torch._foreach_lerp_(*map(list, zip(*real, strict=True)), 1 - decay)  # one call for all: they are small
+        get_ema_multi_avg_fn(decay)(*map(list, zip(*real, strict=True)), None)  # one call for all: they are small
     for mean, value in pairs:
         if not mean.is_floating_point():
             mean.copy_(value)
