@@ -127,11 +127,11 @@ class STAANeuron(nn.Module):
         return self.gate(gate_TN[..., None, None, None], s_TNCHW)
 
     def _bypassed(self, steps: int) -> Tensor | None:
-        """Which steps go without attention in this pass: bool_T, or None outside of training."""
+        """Which steps go without attention in this pass: bool_T, or None where none does."""
         if not self.training or self.bypass == 0.0:
             return None
         # An odd factor: neighbouring passes take seeds far from each other, and no two of 2^32 passes the same.
         mixed = (int(self.seed) + int(self.draws) * 0x9E3779B1) % 2**32
         self.draws += 1
         bypassed_T = torch.rand(steps, generator=torch.Generator().manual_seed(mixed)) < self.bypass
-        return bypassed_T.to(self.draws.device)
+        return bypassed_T.to(self.draws.device) if bypassed_T.any() else None

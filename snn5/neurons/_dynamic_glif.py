@@ -6,7 +6,7 @@ r[t] = mean(o[t-1]), both over the axes behind the channel. They move the learne
     (alpha, beta, gamma, tau, theta)[t] = sigmoid(raw + W_m m[t] + W_r r[t])
 
 and the rest is GLIF's equation. Per sample and per step, from the present and the past only, so it can run step by step. W = 0, the start,
-is exactly GLIF. W is 5 x 2 per channel (each channel looks at itself): 10 C parameters and as many multiplications per sample and step.
+is GLIF. W is 5 x 2 per channel (each channel looks at itself): 10 C parameters and as many multiplications per sample and step.
 
 Source: this project's own design, not a published neuron; GLIF's own gates do not depend on the input. Relatives are the dynamic gated
 neuron (Bai et al., DGN, arXiv 2509.03281), whose leak depends on the input's spikes, and neurons with adaptive thresholds (ALIF), whose
@@ -16,6 +16,8 @@ threshold depends on the neuron's own.
 import torch
 from torch import Tensor, nn
 
+from snn5.neurons._fused import slope_of
+from snn5.neurons._fused_dynamic import multi_step
 from snn5.neurons._glif import GLIF, Coefficients, Raw, coefficients, glif_step
 
 MODULATED = ("alpha", "beta", "gamma", "tau", "theta")
@@ -78,6 +80,14 @@ class DynamicGLIF(GLIF):
         super().reset_parameters(generator)
         if hasattr(self, "modulation"):  # GLIF's constructor calls this before W exists
             self.modulation.zero_()
+
+    def _fused(self, x_TNC: Tensor, u_NC: Tensor, o_NC: Tensor, start: int) -> tuple[Tensor, Tensor, Tensor]:
+        raw = self.raw()
+        moved_5C = torch.stack([getattr(raw, name) for name in MODULATED])
+        fixed_2C = torch.stack([raw.leak, raw.theta_r]).sigmoid()
+        g_TC = self.raw_g[start : start + len(x_TNC)].sigmoid()
+        slope = slope_of(self.surrogate_function) or (0, 0.0)
+        return multi_step(x_TNC, u_NC, o_NC, moved_5C, self.modulation.permute(2, 1, 0), fixed_2C, g_TC, slope)
 
     def _reference(self, x_TNC: Tensor, u_NC: Tensor, o_NC: Tensor, start: int) -> tuple[Tensor, Tensor, Tensor]:
         raw, ones = self.raw(), [1] * (x_TNC.ndim - 3)

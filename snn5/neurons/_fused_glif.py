@@ -55,15 +55,15 @@ class _MultiStep(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         from snn5.neurons import _kernels_glif
 
-        axis = _channel_axis(x_TNC)
-        x_TN, u_N, o_N = (_ordered(tensor, axis) for tensor in (x_TNC, u_NC, o_NC))
+        axis = channel_axis(x_TNC)
+        x_TN, u_N, o_N = (in_order(tensor, axis) for tensor in (x_TNC, u_NC, o_NC))
         made = [torch.empty_like(tensor.movedim(-1, axis)) for tensor in (x_TN, u_N, o_N)]  # no views: callers may detach in place
-        split = _split(x_TNC, axis)
+        split = split_of(x_TNC, axis)
         spread(
             _kernels_glif.forward,
             split.groups * -(-x_TNC.shape[2] // split.block),
             x_TN.numel(),
-            *(_flat(t) for t in (x_TN, u_N, o_N, *(_ordered(tensor, axis) for tensor in made))),
+            *(flat(t) for t in (x_TN, u_N, o_N, *(in_order(tensor, axis) for tensor in made))),
             numbers_5C.detach().contiguous().numpy(),
             gain_TC.detach().contiguous().numpy(),
             *split,
@@ -81,7 +81,7 @@ class _MultiStep(torch.autograd.Function):
 
         x_TN, u_N, o_N, numbers_5C, gain_TC = ctx.saved_tensors
         axis, split = ctx.axis, ctx.split
-        given = [torch.zeros_like(like) if g is None else _ordered(g, axis) for g, like in ((gs_TNC, x_TN), (gu_NC, u_N), (go_NC, o_N))]
+        given = [torch.zeros_like(like) if g is None else in_order(g, axis) for g, like in ((gs_TNC, x_TN), (gu_NC, u_N), (go_NC, o_N))]
         gx_TN = torch.empty_like(x_TN) if ctx.needs_input_grad[0] else None
         gu_start_N, go_start_N = torch.empty_like(u_N), torch.empty_like(o_N)
         per_group = [np.zeros((split.groups, *t.shape), np.float64) for t in (numbers_5C, gain_TC)]
@@ -89,10 +89,10 @@ class _MultiStep(torch.autograd.Function):
             _kernels_glif.backward,
             split.groups * -(-numbers_5C.shape[1] // split.block),
             x_TN.numel(),
-            *(_flat(t) for t in (x_TN, u_N, o_N, *given)),
-            _flat(x_TN)[:0] if gx_TN is None else _flat(gx_TN),
-            _flat(gu_start_N),
-            _flat(go_start_N),
+            *(flat(t) for t in (x_TN, u_N, o_N, *given)),
+            flat(x_TN)[:0] if gx_TN is None else flat(gx_TN),
+            flat(gu_start_N),
+            flat(go_start_N),
             *per_group,
             numbers_5C.detach().contiguous().numpy(),
             gain_TC.detach().contiguous().numpy(),
@@ -104,18 +104,18 @@ class _MultiStep(torch.autograd.Function):
         return gx_TNC, gu_start_N.movedim(-1, axis), go_start_N.movedim(-1, axis), g_numbers, g_gain, None
 
 
-def _channel_axis(x_TNC: Tensor) -> int:
+def channel_axis(x_TNC: Tensor) -> int:
     """Where the channels are, from the end, if they are last in memory (channels last); else -1: nothing is to be moved."""
     axis = 2 - x_TNC.ndim
     return axis if not x_TNC[:1].is_contiguous() and x_TNC[:1].movedim(axis, -1).is_contiguous() else -1
 
 
-def _ordered(tensor: Tensor, axis: int) -> Tensor:
+def in_order(tensor: Tensor, axis: int) -> Tensor:
     """As the kernels walk through it, contiguous: the channels, at `axis`, come last."""
     return tensor.movedim(axis, -1).contiguous()
 
 
-def _split(x_TNC: Tensor, axis: int) -> Split:
+def split_of(x_TNC: Tensor, axis: int) -> Split:
     samples, channels = x_TNC.shape[1:3]
     inner = x_TNC[0, 0, 0].numel() if samples and channels else 0
     if axis != -1:  # every neuron of a channel is a sample of its own
@@ -123,5 +123,5 @@ def _split(x_TNC: Tensor, axis: int) -> Split:
     return Split(samples, inner, max(1, min(channels, WIDTH // max(inner, 1))), 1)
 
 
-def _flat(tensor: Tensor) -> np.ndarray:
+def flat(tensor: Tensor) -> np.ndarray:
     return array(tensor.reshape(-1))

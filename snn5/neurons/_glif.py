@@ -89,7 +89,7 @@ class GLIF(base.MemoryModule):
         surrogate, alpha: name and width, see `create_surrogate`; the paper's is the rectangle |u - theta| < 1/2.
 
     Shape: currents x_TNC... -> spikes s_TNC... in {0, 1}. The state (potential v, spikes o, steps done) stays until
-    `functional.reset_net`, so several calls are one sequence. Keep the parameters out of weight decay.
+    `functional.reset_net` or a batch of another shape, so several calls are one sequence. Keep the parameters out of weight decay.
 
     Raises:
         UserError: a bad argument; an input with other channels; more than T steps since the last reset.
@@ -149,6 +149,8 @@ class GLIF(base.MemoryModule):
 
     def multi_step_forward(self, x_TNC: Tensor) -> Tensor:
         """Currents -> spikes, carrying the state."""
+        if isinstance(self.v, Tensor) and (self.v.shape != x_TNC.shape[1:] or self.v.device != x_TNC.device):
+            self.reset()  # another batch: from rest, as LIF does
         self._check_input(x_TNC)
         u_NC, o_NC = (state if isinstance(state, Tensor) else torch.zeros_like(x_TNC[0]) for state in (self.v, self.o))
         steps = self._fused if self._fusable(x_TNC) else self._reference
@@ -161,7 +163,8 @@ class GLIF(base.MemoryModule):
         return self.multi_step_forward(x_NC[None])[0]
 
     def _fusable(self, x_TNC: Tensor) -> bool:
-        own = type(self)._reference is GLIF._reference  # a subclass has other equations
+        giver = next(cls for cls in type(self).__mro__ if "_reference" in vars(cls))
+        own = "_fused" in vars(giver)  # a subclass has other equations
         return own and self.raw_tau.dtype == torch.float32 and fusable(x_TNC, self.surrogate_function)
 
     def _fused(self, x_TNC: Tensor, u_NC: Tensor, o_NC: Tensor, start: int) -> tuple[Tensor, Tensor, Tensor]:

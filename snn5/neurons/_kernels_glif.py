@@ -19,8 +19,12 @@ LANES = 16  # of a channel, which may be small
 def widen(number_C, inner, out):  # type: ignore[no-untyped-def]
     """A number per channel for each of the channel's neurons."""
     if inner == 1:
-        for begin in range(0, len(out), len(number_C)):
-            out[begin : begin + len(number_C)] = number_C
+        done = len(number_C)
+        out[:done] = number_C
+        while done < len(out):  # twice as many each time: few long copies
+            more = min(done, len(out) - done)
+            out[done : done + more] = out[:more]
+            done += more
     else:
         for c in range(len(number_C)):
             out[c * inner : (c + 1) * inner] = number_C[c]
@@ -32,8 +36,9 @@ def per_channel(row, inner, lanes, out_C):  # type: ignore[no-untyped-def]
     if inner == 1:
         out_C[:] = 0.0
         for begin in range(0, len(row), len(out_C)):
+            part = row[begin : begin + len(out_C)]
             for c in range(len(out_C)):
-                out_C[c] += row[begin + c]
+                out_C[c] += part[c]
     else:
         for c in range(len(out_C)):
             out_C[c] = lane_sum(row[c * inner : (c + 1) * inner], lanes)

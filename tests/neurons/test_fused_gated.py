@@ -9,7 +9,7 @@ import torch
 from spikingjelly.activation_based import functional
 from torch import Tensor
 
-from snn5.neurons import GLIF, SURROGATES, DynamicGLIF, TTFSLatch, _fused_glif, _fused_latch, _fused_threads
+from snn5.neurons import GLIF, SURROGATES, DynamicGLIF, TTFSLatch, _fused_dynamic, _fused_glif, _fused_latch, _fused_threads
 
 SHAPES = [(6, 5, 7), (5, 3, 40, 50), (4, 3, 5, 6, 7), (2, 2, 3, 50, 50), (1, 1, 1)]
 
@@ -21,7 +21,7 @@ def rand(*shape: int, seed: int = 0) -> Tensor:
 @pytest.fixture
 def used(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     calls: list[int] = []
-    for module in (_fused_glif, _fused_latch):
+    for module in (_fused_glif, _fused_dynamic, _fused_latch):
 
         def count(kernel: Callable[..., None], pieces: int, numbers: int, *args: Any) -> None:
             calls.append(numbers)
@@ -41,6 +41,14 @@ def threads() -> Iterator[Callable[[int], None]]:
 def glif(shape: tuple[int, ...], surrogate: str = "rectangle", per_channel: bool = True) -> GLIF:
     """Every number of every channel and step another."""
     node = GLIF(channels=shape[2], time_steps=shape[0] + 2, surrogate=surrogate, per_channel=per_channel)
+    generator = torch.Generator().manual_seed(1)
+    for p in node.parameters():
+        p.data.add_(0.7 * torch.randn(p.shape, generator=generator))
+    return node
+
+
+def dynamic(shape: tuple[int, ...], surrogate: str = "rectangle") -> DynamicGLIF:
+    node = DynamicGLIF(channels=shape[2], time_steps=shape[0] + 2, surrogate=surrogate)
     generator = torch.Generator().manual_seed(1)
     for p in node.parameters():
         p.data.add_(0.7 * torch.randn(p.shape, generator=generator))
@@ -74,16 +82,56 @@ def test_glif_is_its_loop(shape: tuple[int, ...], surrogate: str, per_channel: b
     compare(loop, fused, [x, u, o, *node.parameters()])
 
 
-def test_glif_takes_the_fused_path_and_dynamic_glif_does_not(used: list[int]) -> None:
+@pytest.mark.parametrize(("shape", "surrogate"), [*itertools.product(SHAPES, ["rectangle"]), *((SHAPES[2], s) for s in sorted(SURROGATES))])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_dynamic_glif_is_its_loop(shape: tuple[int, ...], surrogate: str, channels_last: bool) -> None:
+    """In float64 and from a state in the middle of a sequence: spikes alike, potentials and all gradients within float32's rounding."""
+    node = dynamic(shape, surrogate)
+    x, u, o = 2 * rand(*shape) - 0.3, rand(*shape[1:], seed=1), rand(*shape[1:], seed=2).round()
+    if channels_last:
+        x = x.movedim(2, -1).contiguous().movedim(-1, 2)
+    inputs, found = [t.requires_grad_() for t in (x, u, o)], []
+    found.append((node._fused(*inputs, 1), [*inputs, *node.parameters()]))
+    wide = dynamic(shape, surrogate).double()
+    inputs = [t.detach().double().requires_grad_() for t in (x, u, o)]
+    found.append((wide._reference(*inputs, 1), [*inputs, *wide.parameters()]))
+    (fused, mine), (loop, theirs) = found
+    assert torch.equal(fused[0].double(), loop[0]) and torch.equal(fused[2].double(), loop[2]) and (loop[0].mean() > 0.05).item()
+    torch.testing.assert_close(fused[1].double(), loop[1], rtol=1e-5, atol=1e-5)
+    weights = [rand(*t.shape, seed=i) - 0.3 for i, t in enumerate(fused)]
+    one, two = (
+        torch.autograd.grad(sum((t * w).sum() for t, w in zip(out, weights, strict=True)), into, allow_unused=True)
+        for out, into in ((fused, mine), (loop, theirs))
+    )
+    assert len(one) == 3 + 7 + 1 + 1
+    for a, b in zip(one, two, strict=True):
+        assert a is not None and b is not None and (b != 0).any()
+        assert float((a - b).abs().max()) <= 1e-5 * float(b.abs().max()) + 1e-6
+
+
+def test_the_gated_neurons_take_the_fused_path(used: list[int]) -> None:
+    class Other(GLIF):
+        def _reference(self, x_TNC: Tensor, u_NC: Tensor, o_NC: Tensor, start: int) -> tuple[Tensor, Tensor, Tensor]:
+            return super()._reference(-x_TNC, u_NC, o_NC, start)
+
     x = rand(4, 3, 5)
     GLIF(channels=5, time_steps=4)(x)
     assert len(used) == 1
     DynamicGLIF(channels=5, time_steps=4)(x)
+    assert len(used) == 2
+    Other(channels=5, time_steps=4)(x)  # whose equations no kernel has
     GLIF(channels=5, time_steps=4).double()(x.double())
-    assert len(used) == 1
+    assert len(used) == 2
 
 
-@pytest.mark.parametrize("make", [lambda: glif((4, 8, 9)), lambda: TTFSLatch(time_steps=4)])
+@pytest.mark.parametrize("kind", [GLIF, DynamicGLIF])
+def test_a_batch_of_another_shape_starts_from_rest(kind: type[GLIF]) -> None:
+    node, fresh, x = kind(channels=5, time_steps=4), kind(channels=5, time_steps=4), 2 * rand(2, 3, 5, 2, 2)
+    node(2 * rand(4, 7, 5, 2, 2))
+    assert torch.equal(node(x), fresh(x)) and torch.equal(node.v, fresh.v) and node.steps_done == 2
+
+
+@pytest.mark.parametrize("make", [lambda: glif((4, 8, 9)), lambda: dynamic((4, 8, 9)), lambda: TTFSLatch(time_steps=4)])
 def test_threads_and_layout_change_no_bit(make: Callable[[], Any], threads: Callable[[int], None], used: list[int]) -> None:
     x = (0.8 * rand(4, 8, 9, 50, 51)).requires_grad_()
     found = []
@@ -153,7 +201,7 @@ def test_the_latch_in_parts_is_the_whole(used: list[int]) -> None:
     assert 0 < whole.waiting.mean() < 1
 
 
-@pytest.mark.parametrize("node", [GLIF(channels=5, time_steps=4), TTFSLatch(time_steps=4)])
+@pytest.mark.parametrize("node", [GLIF(channels=5, time_steps=4), DynamicGLIF(channels=5, time_steps=4), TTFSLatch(time_steps=4)])
 def test_an_empty_batch_stays_empty(node: Any) -> None:
     x = torch.empty(4, 0, 5, requires_grad=True)
     out = node(x)
