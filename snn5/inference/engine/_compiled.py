@@ -8,14 +8,16 @@ import numba
 
 from snn5._compiled import kept
 
-SOURCES = [Path(__file__).parent / f"_{name}.py" for name in ("compiled", "kernel", "rows", "table", "vectors")]
+SOURCES = [Path(__file__).parent / f"_{name}.py" for name in ("compiled", "kernel", "rows", "scatter", "table", "vectors")]
 
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile at the first call."""
-    return kept(numba.njit(nogil=True, error_model="numpy", _nrt=False)(function), function, SOURCES)
+    return kept(numba.njit(nogil=True, error_model="numpy", _nrt=False, no_cfunc_wrapper=True)(function), function, SOURCES)
 
 
 def helper(function: Callable[..., Any]) -> Any:
     """Becomes part of the compiled loop that calls it."""
-    return numba.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)(function)
+    return numba.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(
+        function
+    )

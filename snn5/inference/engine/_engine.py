@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from snn5.errors import NotPortable, UserError
 from snn5.inference.engine import _table as k
-from snn5.inference.engine._kernel import run
+from snn5.inference.engine._kernel import largest, run
 from snn5.inference.engine._layout import lay_out
 
 if TYPE_CHECKING:
@@ -151,9 +151,10 @@ class Engine:
         if x.dtype.kind not in "iub":
             raise UserError(f"input of type {x.dtype}; the engine takes whole numbers")
         limit = self.program.input_limit
-        if x.size and max(abs(int(x.min())), abs(int(x.max()))) > limit:
+        ready = np.ascontiguousarray(x, np.int32)
+        if x.size and (largest(ready) if x.dtype == np.int32 else max(abs(int(x.min())), abs(int(x.max())))) > limit:
             raise UserError(f"input from {x.min()} to {x.max()}; beyond {limit} a sum could leave 32 bits")
-        return np.ascontiguousarray(x, np.int32)
+        return ready
 
     def _check(self, row: int) -> None:
         if row != k.FINISHED:

@@ -1,33 +1,35 @@
 """The compiled loop: from the events of each source to the events of the next population, for as many steps as are needed.
 
-For every position of a population the rows of weights of all events in its receptive field are listed and added, all output channels at
-once; then the neurons of the position take their step, and those that fire become events. Work follows the number of events.
+Narrow convolutions add event by event (see `_scatter`). Elsewhere, for every position of a population the rows of weights of all events in
+its receptive field are listed and added, all output channels at once; then the neurons of the position take their step, and those that fire
+become events. Work follows the number of events.
 Without an early exit a population runs all its steps before the next one begins: its weights and the potentials of a position stay close.
 """
+
+from typing import Any
 
 import numpy as np
 
 from snn5.inference.engine import _table as k
 from snn5.inference.engine._compiled import compiled, helper
 from snn5.inference.engine._rows import add_groups, add_list, list_rows, read_input, shift_events
-from snn5.inference.engine._vectors import copy_shifted, lowest_bit, update, without_lowest
-
-V_MAX = 2**23 - 1
+from snn5.inference.engine._scatter import scatter, scatter_input, sweep, sweep_held
+from snn5.inference.engine._vectors import V_MAX, copy_shifted, lowest_bit, update, without_lowest
 
 
 @helper
 def _neurons(left, block, fresh, acc, v, at, bias, threshold, c, keep):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     if fresh:
         if left >= 64:
-            return update(64, 1, acc, block, v, at, bias, threshold, c, keep, V_MAX)
+            return update(64, 1, 1, acc, block, v, at, bias, threshold, c, keep, V_MAX)
         if left >= 32:
-            return update(32, 1, acc, block, v, at, bias, threshold, c, keep, V_MAX)
-        return update(16, 1, acc, block, v, at, bias, threshold, c, keep, V_MAX)
+            return update(32, 1, 1, acc, block, v, at, bias, threshold, c, keep, V_MAX)
+        return update(16, 1, 1, acc, block, v, at, bias, threshold, c, keep, V_MAX)
     if left >= 64:
-        return update(64, 0, acc, block, v, at, bias, threshold, c, keep, V_MAX)
+        return update(64, 0, 1, acc, block, v, at, bias, threshold, c, keep, V_MAX)
     if left >= 32:
-        return update(32, 0, acc, block, v, at, bias, threshold, c, keep, V_MAX)
-    return update(16, 0, acc, block, v, at, bias, threshold, c, keep, V_MAX)
+        return update(32, 0, 1, acc, block, v, at, bias, threshold, c, keep, V_MAX)
+    return update(16, 0, 1, acc, block, v, at, bias, threshold, c, keep, V_MAX)
 
 
 @helper
@@ -100,6 +102,35 @@ def gather(y, x, p, begin, count, fresh, held, program, state, ops):  # type: ig
 
 
 @helper
+def scattered_steps(p, count, fresh, still, program, state, ops):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """`count` steps of a population whose sums are an image; returns -1 where a potential left its range."""
+    pops, syns, given = program[0], program[1], p[k.FROM_INPUT] > 0
+    if fresh and given:
+        _clear(state[14], p[k.IMAGE_BEGIN], p[k.IMAGE_END] - p[k.IMAGE_BEGIN])
+    for n in range(count):
+        first = fresh and n == 0
+        if first or not (still and given):
+            for j in range(p[k.FIRST], p[k.FIRST] + p[k.COUNT]):
+                s = syns[j]
+                if given:
+                    reached = scatter_input(p, pops[s[k.SOURCE]], s, n, program, state)
+                else:
+                    reached = scatter(p, pops[s[k.SOURCE]], s, n, program, state)
+                ops[k.SYNOPS] += reached * s[k.GROUP_OUT]
+        if still and given:
+            found = sweep_held(p, n, first, state[14], program, state)
+        elif given:
+            found = sweep(p, n, first, state[14], program, state)
+        else:
+            found = sweep(p, n, first, state[13], program, state)
+        if found < 0:
+            return found
+        ops[k.SPIKES] += found
+        ops[k.UPDATES] += p[k.CHANNELS] * p[k.HEIGHT] * p[k.WIDTH]
+    return np.int64(0)
+
+
+@helper
 def block(program, state, count, fresh, still, ops):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """`count` steps of all populations; the read-out's sums stay in acc. Returns FINISHED, or the population that left its range."""
     pops, syns, strides = program[0], program[1], program[7]
@@ -109,6 +140,11 @@ def block(program, state, count, fresh, still, ops):  # type: ignore[no-untyped-
     for row in range(1, len(pops)):
         p = pops[row]
         padded, height, width = p[k.PADDED], p[k.HEIGHT], p[k.WIDTH]
+        if p[k.SCATTERED]:
+            found = scattered_steps(p, count, fresh, still, program, state, ops)
+            if found < 0:
+                return row
+            continue
         held = still and p[k.FROM_INPUT] > 0
         begin = p[k.FIRST] + (p[k.FROM_INPUT] if held and not fresh else 0)
         for j in range(begin, p[k.FIRST] + p[k.COUNT]):
@@ -170,6 +206,15 @@ def _gap(sums):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
 
 
 @compiled
+def largest(x) -> Any:  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """max |x|, of int32: a quarter of the time of two reductions by numpy, which an answer to one small sample would feel."""
+    low = high = np.int32(0)
+    for value in x.flat:
+        low, high = min(low, value), max(high, value)
+    return max(-np.int64(low), np.int64(high))
+
+
+@compiled
 def run(program, state, x, samples, steps, still, cutoff, logits, sums, exits, ops, spikes):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Samples [from, to) from step steps[0] to steps[1]; x [T or 1, N, C, H, W], logits [T, N, K], sums [N, K], exits [N], ops [N, 3].
 
@@ -190,6 +235,7 @@ def run(program, state, x, samples, steps, still, cutoff, logits, sums, exits, o
             bad = block(program, state, count, t == 0, still, ops[i])
             if bad:
                 _clear(acc, 0, len(acc))
+                _clear(state[13], 0, len(state[13]))
                 return bad
             for n in range(count):
                 if spikes.size:

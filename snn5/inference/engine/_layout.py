@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from snn5.errors import UserError
 from snn5.inference.engine import _table as k
+from snn5.inference.engine._reach import images, scattered
 
 if TYPE_CHECKING:
     from snn5.hardware import IntegerNetwork, Population, Readout, Synapses
@@ -31,7 +32,8 @@ class Program:
     """What does not change while the network runs.
 
     Attributes:
-        tables: populations, synapses, int8, int16 and int32 weights, 64 x bias, 64 x threshold (the read-out's bias as it is), strides.
+        tables: populations, synapses, int8, int16 and int32 weights, 64 x bias, 64 x threshold (the read-out's bias as it is), strides,
+            what events reach (see `_reach`).
         sizes: lengths of the flat arrays of a worker's state, those of one step where they hold several.
         input_limit: largest |number| of the input for which no sum can leave 32 bits.
         names: of the rows of the table of populations. recorded: name -> (where its spikes begin, shape).
@@ -50,7 +52,14 @@ class Program:
         words = [np.zeros(size[name], np.int32) for name in ("v", "static")]
         words += [np.zeros(steps * size[name], np.int32) for name in ("sums", "event", "event", "start", "shift", "list", "list", "value")]
         counts = np.zeros((2, steps), np.int64)
-        return (*words, np.zeros(size["live"], np.bool_), np.zeros(size["v"], np.bool_), counts)
+        return (
+            *words,
+            np.zeros(size["live"], np.bool_),
+            np.zeros(size["v"], np.bool_),
+            counts,
+            np.zeros(size["image"], np.int16),
+            np.zeros(size["input"], np.int32),
+        )
 
 
 def lay_out(network: "IntegerNetwork") -> Program:
@@ -65,8 +74,9 @@ def lay_out(network: "IntegerNetwork") -> Program:
     arenas: list[list[NDArray[Any]]] = [[np.zeros(max(_padded(s[0]) for s in shapes), kind)] for kind in (np.int8, np.int16, np.int32)]
     rows: list[NDArray[np.int64]] = []
     places: dict[tuple[Any, ...], NDArray[np.int64]] = {}
-    at = dict.fromkeys(("v", "channel", "event", "start", "live", "record", "static", "shift"), 0)
+    at = dict.fromkeys(("v", "channel", "event", "start", "live", "record", "static", "shift", "image", "input"), 0)
     biases, thresholds, limit, longest, listed = [], [], MOST, 0, 0
+    reaches: list[NDArray[np.int64]] = []
     recorded = {}
     for row, (name, (channels, height, width)) in enumerate(zip(names, shapes, strict=True)):
         p, padded, size = pops[row], _padded(channels), height * width
@@ -86,6 +96,13 @@ def lay_out(network: "IntegerNetwork") -> Program:
         for one in synapses:
             if one.source not in names[:row]:
                 raise UserError(f"{name}: its source {one.source!r} is no earlier population; known here: {', '.join(names[:row])}")
+            _check_shape(one, shapes[names.index(one.source)], shapes[row], name)
+        if not is_readout and not getattr(node, "once", False) and scattered(synapses, shapes[row], padded, INPUT):
+            sources = [(names.index(one.source), shapes[names.index(one.source)]) for one in synapses]
+            kind = "input" if p[k.FROM_INPUT] else "image"
+            p[k.SCATTERED], at[kind] = 1, images(p, at[kind], synapses, sources, rows, arenas[0], places, reaches)
+            synapses = []
+        for one in synapses:
             source = names.index(one.source)
             rows.append(_bundle(one, source, shapes[source], (channels, height, width), name, arenas, places))
             rows[-1][k.SHIFT_AT] = at["shift"]
@@ -96,15 +113,16 @@ def lay_out(network: "IntegerNetwork") -> Program:
             field = int(rows[-1][k.KERNEL_H] * rows[-1][k.KERNEL_W]) * shapes[source][0]
             listed = listed * together + field
             longest = max(longest, listed + SLACK)
-        at["channel"] += padded
-        at["static"] += size * padded if p[k.FROM_INPUT] else 0
-        biases.append(_pad(bias if is_readout else 64 * bias, 0))
+        many = 64 // padded if p[k.SCATTERED] else 1  # positions that take their step together
+        at["channel"] += many * padded
+        at["static"] += size * padded if p[k.FROM_INPUT] and not p[k.SCATTERED] else 0
+        biases.append(np.tile(_pad(bias if is_readout else 64 * bias, 0), many))
         if is_readout:
             thresholds.append(_pad(np.zeros(channels, np.int64), NEVER))
             continue
         neurons = network.populations[row - 1]
         p[k.KEEP], p[k.QUIET] = 4096 - neurons.decay, _quiet(neurons, bias)
-        thresholds.append(_pad(np.minimum(64 * np.asarray(neurons.threshold, np.int64), NEVER), NEVER))
+        thresholds.append(np.tile(_pad(np.minimum(64 * np.asarray(neurons.threshold, np.int64), NEVER), NEVER), many))
         p[k.ONCE] = neurons.once
         p[k.RECORD_AT], recorded[name] = at["record"], (at["record"], neurons.shape)
         at["v"] += size * padded
@@ -114,11 +132,12 @@ def lay_out(network: "IntegerNetwork") -> Program:
     if max(map(len, joined)) > MOST:
         raise UserError(f"{max(map(len, joined))} weights; the engine can hold {MOST}")
     sizes = {
-        **{key: at[key] + SLACK for key in ("v", "static", "event", "start", "shift", "live", "record")},
+        **{key: at[key] + SLACK for key in ("v", "static", "event", "start", "shift", "live", "record", "image", "input")},
         **{"sums": max(_padded(s[0]) for s in shapes), "list": longest, "value": math.prod(network.input_shape) + SLACK},
     }
     strides = np.array([sizes[key] for key in ("event", "start", "shift", "list", "sums", "value")], np.int64)
-    tables = (pops, np.stack(rows), *joined, np.concatenate(biases), np.concatenate(thresholds), strides)
+    reach = np.concatenate([np.zeros(1, np.int64), *(one.ravel() for one in reaches)]).astype(np.int32)
+    tables = (pops, np.stack(rows), *joined, np.concatenate(biases), np.concatenate(thresholds), strides, reach)
     return Program(tables=tables, sizes=sizes, time_steps=network.time_steps, input_limit=limit, names=names, recorded=recorded)
 
 
@@ -168,11 +187,6 @@ def _bundle(
     if one.kind == "dense":
         w, stride, padding, groups = w.reshape(w.shape[0], *source_shape), 1, 0, 1
     kh, kw = w.shape[2:]
-    made = (w.shape[0], *((n + 2 * padding - size) // stride + 1 for n, size in zip(source_shape[1:], (kh, kw), strict=True)))
-    if made != shape or w.shape[1] * groups != source_shape[0]:
-        raise UserError(
-            f"{name}: weights {list(one.weight.shape)} on {one.source} {list(source_shape)} give {list(made)}; need {list(shape)}"
-        )
     row = np.zeros(k.SYNAPSES, np.int64)
     same = (id(one.weight), source_shape, shape[0], groups, kh, kw)
     if same in places:
@@ -197,6 +211,19 @@ def _bundle(
     parts.append(w.astype(parts[0].dtype).ravel())
     places[same] = row.copy()
     return row
+
+
+def _check_shape(one: "Synapses", source_shape: tuple[int, int, int], shape: tuple[int, int, int], name: str) -> None:
+    kernel, stride, padding, groups = one.weight.shape[2:], one.stride, one.padding, one.groups
+    into = one.weight.shape[1]
+    if one.kind == "dense":
+        kernel, stride, padding, groups, into = source_shape[1:], 1, 0, 1, one.weight.shape[1] // math.prod(source_shape[1:])
+
+    made = (one.weight.shape[0], *((n + 2 * padding - size) // stride + 1 for n, size in zip(source_shape[1:], kernel, strict=True)))
+    if made != shape or into * groups != source_shape[0]:
+        raise UserError(
+            f"{name}: weights {list(one.weight.shape)} on {one.source} {list(source_shape)} give {list(made)}; need {list(shape)}"
+        )
 
 
 def _alike(a: NDArray[np.int64], b: NDArray[np.int64]) -> bool:

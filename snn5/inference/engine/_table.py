@@ -21,8 +21,13 @@ Row 0 of the populations is the input, the last one the read-out. `*_AT`: where 
     STATIC_AT,
     QUIET,  # 1: nothing happens without input and potential; 2: without input; 0: a bias is at work
     ONCE,  # 1: each neuron fires at most once
+    SCATTERED,  # 1: its sums are made event by event, in an image
+    IMAGE_AT,  # of the image's first position, behind its margin
+    IMAGE_ROW,  # from one row of the image to the next
+    IMAGE_BEGIN,  # with its margin
+    IMAGE_END,
     POPULATION,
-) = range(18)
+) = range(23)
 
 (
     SOURCE,  # row of the populations
@@ -40,8 +45,11 @@ Row 0 of the populations is the input, the last one the read-out. `*_AT`: where 
     ROW,  # weights from one input channel to the next
     SHIFT_AT,
     MORE,  # 1: the next bundle has the same weights; their rows are added together
+    REACH_X,  # what an event in a column reaches, and in a row; for scattered sums
+    REACH_Y,
+    LINE,  # weights from one tap of a column to the next; for scattered sums
     SYNAPSES,
-) = range(16)
+) = range(19)
 
 BYTES_IN_BYTES, BYTES, SHORTS, WORDS = range(4)  # int8 summed in int8, int8 in int16, int16 in int32, int32 in int32
 FINISHED = 0  # else the row of the population whose potential left 24 bits

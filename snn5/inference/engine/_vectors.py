@@ -14,6 +14,7 @@ from numba.extending import intrinsic
 
 I32, I64 = ir.IntType(32), ir.IntType(64)
 FULL = 4095  # of the fraction of a decay
+V_MAX = 2**23 - 1  # of a potential
 
 
 def _vector(bits: int, lanes: int) -> Any:
@@ -38,7 +39,7 @@ def _load(builder: Any, data: Any, index: Any, bits: int, lanes: int) -> Any:
 
 
 def _store(builder: Any, value: Any, data: Any, index: Any) -> None:
-    builder.store(value, _at(builder, data, index, value.type), align=4)
+    builder.store(value, _at(builder, data, index, value.type), align=value.type.element.width // 8)
 
 
 def _splat(builder: Any, value: Any, lanes: int) -> Any:
@@ -96,6 +97,60 @@ def add_rows(_context, lanes, bits, acc, acc_at, weights, block, rows, start, st
 
 
 @intrinsic(prefer_literal=True)
+def add_run(_context, sums, sums_at, weights, start, count, factor):  # type: ignore[no-untyped-def]
+    """sums[sums_at + i] += weights[start + i] for i < count, a multiple of 16, in the bits of `sums`; if these are 32, times `factor`."""
+    bits = sums.dtype.bitwidth
+
+    def make(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        sums_v, at_v, w_v, start_v, count_v, factor_v = args
+        sums_p, w_p = _data(context, builder, sums, sums_v), _data(context, builder, weights, w_v)
+
+        def add(i: Any, lanes: int) -> None:
+            more = _widen(builder, _load(builder, w_p, builder.add(start_v, i), weights.dtype.bitwidth, lanes), bits, lanes)
+            if bits == 32:
+                more = builder.mul(more, _splat(builder, builder.trunc(factor_v, I32), lanes))
+            where = builder.add(at_v, i)
+            _store(builder, builder.add(_load(builder, sums_p, where, bits, lanes), more), sums_p, where)
+
+        def body(i: Any, nothing: Any) -> Any:
+            add(i, 64)
+            return nothing
+
+        whole = builder.and_(count_v, ir.Constant(I64, -64))
+        _loop(builder, ir.Constant(I64, 0), whole, 64, ir.Constant(I32, 0), body)
+        for lanes in (32, 16):
+            rest = builder.and_(count_v, ir.Constant(I64, lanes))
+            with builder.if_then(builder.icmp_signed("!=", rest, ir.Constant(I64, 0))):
+                add(builder.and_(count_v, ir.Constant(I64, -2 * lanes)), lanes)
+        return context.get_dummy_value()
+
+    return types.none(sums, types.int64, weights, types.int64, types.int64, types.int64), make
+
+
+@intrinsic(prefer_literal=True)
+def peek(_context, array, index):  # type: ignore[no-untyped-def]
+    """array[index] as int64, for whole numbers; the index is not negative, and nobody asks."""
+
+    def make(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        value = builder.load(builder.gep(_data(context, builder, array, args[0]), [args[1]]))
+        return value if value.type == I64 else builder.sext(value, I64)
+
+    return types.int64(array, types.int64), make
+
+
+@intrinsic(prefer_literal=True)
+def poke(_context, array, index, value):  # type: ignore[no-untyped-def]
+    """array[index] = value, which it can hold; likewise."""
+
+    def make(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = _data(context, builder, array, args[0])
+        builder.store(builder.trunc(args[2], data.type.pointee), builder.gep(data, [args[1]]))
+        return context.get_dummy_value()
+
+    return types.none(array, types.int64, types.int64), make
+
+
+@intrinsic(prefer_literal=True)
 def add_graded(_context, lanes, acc, acc_at, weights, block, rows, values, start, stop, factor):  # type: ignore[no-untyped-def]
     """acc[acc_at:] += factor * sum_i values[i] * weights[rows[i] + block:], start <= i < stop, in 32 bits."""
     n = lanes.literal_value
@@ -139,10 +194,12 @@ def copy_shifted(_context, target, target_at, source, start, stop, shift):  # ty
 
 
 @intrinsic(prefer_literal=True)
-def update(_context, lanes, fresh, acc, acc_at, v, v_at, bias, threshold, c_at, keep, limit):  # type: ignore[no-untyped-def]
-    """One step of a vector of neurons, as `loihi_step`; the sums go to 0. Returns three bit masks: fired, left the range, V is not 0.
+def update(_context, lanes, fresh, clear, acc, acc_at, v, v_at, bias, threshold, c_at, keep, limit):  # type: ignore[no-untyped-def]
+    """One step of a vector of neurons, as `loihi_step`; with `clear` the sums go to 0.
 
         V <- rtz(V keep / 4096) + 64 acc + bias      fires where V > threshold, and is 0 then
+
+    Returns three bit masks: fired, left the range, V is not 0.
 
     `fresh`: V was 0 and is not read. |V| <= limit < 2^24 and keep <= 4096, so that V = h 4096 + l makes (h keep) + (l keep >> 12)
     exact in 32 bits.
@@ -150,12 +207,15 @@ def update(_context, lanes, fresh, acc, acc_at, v, v_at, bias, threshold, c_at, 
     n = lanes.literal_value
 
     def make(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _, _, acc_v, acc_i, v_v, v_i, bias_v, threshold_v, c_i, keep_v, limit_v = args
+        _, _, _, acc_v, acc_i, v_v, v_i, bias_v, threshold_v, c_i, keep_v, limit_v = args
         pairs = ((acc, acc_v), (v, v_v), (bias, bias_v), (threshold, threshold_v))
         acc_p, v_p, bias_p, threshold_p = (_data(context, builder, t, value) for t, value in pairs)
         zero = _all(32, n, 0)
-        new = builder.add(builder.shl(_load(builder, acc_p, acc_i, 32, n), _all(32, n, 6)), _load(builder, bias_p, c_i, 32, n))
-        _store(builder, zero, acc_p, acc_i)
+        bits = acc.dtype.bitwidth
+        sums = _widen(builder, _load(builder, acc_p, acc_i, bits, n), 32, n)
+        new = builder.add(builder.shl(sums, _all(32, n, 6)), _load(builder, bias_p, c_i, 32, n))
+        if clear.literal_value:
+            _store(builder, _all(bits, n, 0), acc_p, acc_i)
         if not fresh.literal_value:
             old, factor = _load(builder, v_p, v_i, 32, n), _splat(builder, builder.trunc(keep_v, I32), n)
             sign = builder.ashr(old, _all(32, n, 31))
@@ -172,7 +232,7 @@ def update(_context, lanes, fresh, acc, acc_at, v, v_at, bias, threshold, c_at, 
         bits = [builder.bitcast(mask, ir.IntType(n)) for mask in masks]
         return context.make_tuple(builder, signature.return_type, [b if n == 64 else builder.zext(b, I64) for b in bits])
 
-    arguments = (lanes, fresh, acc, types.int64, v, types.int64, bias, threshold, types.int64, types.int64, types.int64)
+    arguments = (lanes, fresh, clear, acc, types.int64, v, types.int64, bias, threshold, types.int64, types.int64, types.int64)
     return types.UniTuple(types.uint64, 3)(*arguments), make
 
 

@@ -1,0 +1,149 @@
+"""Sums made event by event: where an event's weights go, and the exact reference on networks that are added that way."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from snn5.errors import UserError
+from snn5.hardware import IntegerNetwork, Population, Readout, Synapses
+from snn5.inference import engine
+from snn5.inference.engine import _table as k
+from snn5.inference.engine._reach import axis
+
+
+def by_hand(inputs: int, outputs: int, kernel: int, stride: int, padding: int) -> list[list[tuple[int, int]]]:
+    """(output, tap) of each input, inside the image, from the convolution's own definition."""
+    return [[(o, t) for o in range(outputs) for t in range(kernel) if o * stride - padding + t == i] for i in range(inputs)]
+
+
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(3, 1, 1), (3, 2, 1), (1, 2, 0), (4, 3, 2), (5, 1, 4), (2, 3, 1), (3, 1, 0)])
+@pytest.mark.parametrize("inputs", [5, 8])
+def test_an_axis_reaches_what_the_convolution_says(inputs: int, kernel: int, stride: int, padding: int) -> None:
+    outputs = (inputs + 2 * padding - kernel) // stride + 1
+    found, wanted = axis(inputs, outputs, kernel, stride, padding), by_hand(inputs, outputs, kernel, stride, padding)
+    assert sorted(found.order) == list(range(kernel))
+    for i in range(inputs):
+        taps = found.order[found.place[i] : found.place[i] + found.taps[i]]
+        reached = [(int(found.first[i]) + j, int(tap)) for j, tap in enumerate(taps)]
+        assert [(o, t) for o, t in reached if 0 <= o < outputs] == wanted[i] and found.inside[i] == len(wanted[i])
+        assert all(-found.before <= o < outputs + found.behind for o, _ in reached)
+
+
+def network(seed: int) -> IntegerNetwork:
+    """Convolutions of 9 to 32 channels on images whose rows are whole vectors; strides, sums of two sources, a dense layer at the end."""
+    rng = np.random.default_rng(seed)
+    side, channels, steps = int(rng.choice([8, 16])), int(rng.integers(1, 4)), int(rng.integers(2, 6))
+    shapes: dict[str, tuple[int, int, int]] = {"input": (channels, side, side)}
+    populations: list[Population] = []
+    source = "input"
+    for i in range(4):
+        size, stride = int(rng.integers(1, 4)), int(rng.choice([1, 1, 2])) if shapes[source][1] > 4 else 1
+        padding = (size - 1) // 2 if stride == 1 and size != 2 else size // 2
+        into, side = shapes[source][0], shapes[source][1]
+        made = (side + 2 * padding - size) // stride + 1
+        shape = (int(rng.integers(9, 33)), made, made)
+        weight = rng.integers(-30, 31, (shape[0], into, size, size)).astype(np.int32)
+        one = Synapses(source=source, kind="conv", weight=weight, stride=stride, padding=padding)
+        twins = [name for name, its in shapes.items() if its == shapes[source] and name not in (source, "input")]
+        synapses = (one, *(replace(one, source=name) for name in twins[:1]))
+        shapes[f"p{i}"] = shape
+        bias = rng.integers(-20, 21, shape[0]) if rng.random() < 0.5 else np.zeros(shape[0], np.int64)
+        threshold, decay = rng.integers(20, 120, shape[0]), int(rng.choice([0, 700, 2048, 4096]))
+        populations.append(Population(name=f"p{i}", shape=shape, synapses=synapses, bias=bias, threshold=threshold, decay=decay))
+        source = f"p{i}"
+    logits = rng.integers(-99, 100, (5, int(np.prod(shapes[source])))).astype(np.int32)
+    readout = Readout(synapses=(Synapses(source=source, kind="dense", weight=logits),), bias=np.arange(5), scale=1.0)
+    return IntegerNetwork(populations=tuple(populations), readout=readout, input_shape=shapes["input"], time_steps=steps)
+
+
+def scattered(ready: engine.Engine) -> list[str]:
+    return [name for name, p in zip(ready.program.names, ready.program.tables[0], strict=True) if p[k.SCATTERED]]
+
+
+def test_every_spike_is_the_references() -> None:
+    """Still images and moving ones in turn on one engine, whole and step by step; counted, too."""
+    used = strides = fired = 0
+    for seed in range(40):
+        net = network(seed)
+        ready, rng = engine.compile(net), np.random.default_rng(seed)
+        used += len(scattered(ready))
+        strides += sum(p.synapses[0].stride > 1 for p in net.populations if p.name in scattered(ready))
+        for steps in (1, net.time_steps, 1):
+            x = rng.integers(-2, 6, (steps, 3, *net.input_shape)) * (rng.random((steps, 3, *net.input_shape)) < 0.4)
+            wanted, found = net.run(x), ready(x, record=True)
+            assert all((found.spikes[name] == spikes).all() for name, spikes in wanted.spikes.items()), f"seed {seed}"
+            assert (found.logits_TNK == wanted.logits_TNK).all()
+            assert found.synops_N.tolist() == operations(net, x, found)
+            fired += int(found.spikes_N.sum())
+            if steps == 1:
+                continue
+            sums = []
+            ready.start()
+            for frame in x[:, 0]:
+                sums.append(ready.push(frame).logits_K)
+            assert (np.array(sums) == wanted.logits_TNK[:, 0]).all()
+    assert used > 60 and strides > 5 and fired > 100_000, (used, strides, fired)
+
+
+def operations(net: IntegerNetwork, x: np.ndarray, found: engine.Answer) -> list[int]:
+    """Events times what they reach, from the recorded spikes; an image sends its current once."""
+    total = np.zeros(x.shape[1], np.int64)
+    nodes: list[Population | Readout] = [*net.populations, net.readout]
+    for node in nodes:
+        height, width = getattr(node, "shape", (0, 1, 1))[1:]
+        for s in node.synapses:
+            events = (x != 0) if s.source == "input" else found.spikes[s.source]
+            count = events.sum(0, dtype=np.int64)
+            if s.kind == "dense":
+                total += count.reshape(len(total), -1).sum(1) * len(s.weight)
+                continue
+            rows, columns = (
+                np.array([len(hits) for hits in by_hand(n, out, size, s.stride, s.padding)])
+                for n, out, size in zip(events.shape[-2:], (height, width), s.weight.shape[2:], strict=True)
+            )
+            total += (count.sum(1) * rows[:, None] * columns).sum((1, 2)) * len(s.weight)
+    return total.tolist()
+
+
+def one_layer(weight: int, fan_in: int) -> IntegerNetwork:
+    """A population all of whose 16-bit sums are weight * fan_in when all spikes come, behind one that fires wherever the input is 1."""
+    eye = np.eye(fan_in, dtype=np.int32)[:, :, None, None]
+    first = Synapses(source="input", kind="conv", weight=eye)
+    second = Synapses(source="a", kind="conv", weight=np.full((16, fan_in, 1, 1), weight, np.int32))
+    a = Population(
+        name="a", shape=(fan_in, 4, 4), synapses=(first,), bias=np.zeros(fan_in, np.int64), threshold=np.zeros(fan_in, np.int64), decay=4096
+    )
+    b = Population(name="b", shape=(16, 4, 4), synapses=(second,), bias=np.zeros(16, np.int64), threshold=np.full(16, 32000), decay=4096)
+    logits = Synapses(source="b", kind="dense", weight=np.ones((2, 256), np.int32))
+    readout = Readout(synapses=(logits,), bias=np.zeros(2, np.int64), scale=1.0)
+    return IntegerNetwork(populations=(a, b), readout=readout, input_shape=(fan_in, 4, 4), time_steps=2)
+
+
+@pytest.mark.parametrize(("fan_in", "small"), [(258, True), (259, False)])
+def test_sums_at_the_edge_of_16_bits(fan_in: int, small: bool) -> None:
+    """127 * 258 = 32766 still fits; one more sender does not, and other code adds those."""
+    net = one_layer(127, fan_in)
+    ready = engine.compile(net)
+    assert ("b" in scattered(ready)) == small
+    x = np.ones((2, 1, fan_in, 4, 4), np.int64)
+    assert (ready(x, record=True).spikes["b"] == net.run(x).spikes["b"]).all() and net.run(x).spikes["b"].all()
+
+
+def test_after_a_potential_left_its_range_the_engine_is_as_new() -> None:
+    weight = np.full((16, 1, 3, 3), 120, np.int32)
+    first = Synapses(source="input", kind="conv", weight=weight, padding=1)
+    second = Synapses(source="a", kind="conv", weight=np.full((16, 16, 3, 3), 100, np.int32), padding=1)
+    zero = np.zeros(16, np.int64)
+    a = Population(name="a", shape=(16, 4, 4), synapses=(first,), bias=zero, threshold=np.full(16, 500), decay=0)
+    b = Population(name="b", shape=(16, 4, 4), synapses=(second,), bias=zero, threshold=np.full(16, 131071), decay=0)
+    logits = Synapses(source="b", kind="dense", weight=np.ones((2, 256), np.int32))
+    readout = Readout(synapses=(logits,), bias=np.zeros(2, np.int64), scale=1.0)
+    net = IntegerNetwork(populations=(a, b), readout=readout, input_shape=(1, 4, 4), time_steps=12)
+    ready, quiet = engine.compile(net), np.zeros((12, 1, 1, 4, 4), np.int64)
+    assert scattered(ready) == ["a", "b"]
+    with pytest.raises(UserError, match="population b: a potential leaves 24 bits"):
+        ready(quiet + 9)
+    quiet[3, 0, 0, 1, 2] = 7
+    assert (ready(quiet, record=True).spikes["a"] == net.run(quiet).spikes["a"]).all()
+    assert ready(quiet).spikes_N == sum(s.sum() for s in net.run(quiet).spikes.values()) > 0
