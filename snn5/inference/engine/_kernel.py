@@ -1,8 +1,8 @@
 """The compiled loop: from the events of each source to the events of the next population, for as many steps as are needed.
 
-Narrow convolutions add event by event (see `_scatter`). Elsewhere, for every position of a population the rows of weights of all events in
-its receptive field are listed and added, all output channels at once; then the neurons of the position take their step, and those that fire
-become events. Work follows the number of events.
+Narrow convolutions add event by event, and then all their neurons take their step (see `_scatter`). Elsewhere, for every position of a
+population the rows of weights of all events in its receptive field are listed and added, all output channels at once; then the neurons of
+the position take their step, and those that fire become events; where nothing arrives and nothing is left, nothing is done.
 Without an early exit a population runs all its steps before the next one begins: its weights and the potentials of a position stay close.
 """
 
@@ -235,7 +235,6 @@ def run(program, state, x, samples, steps, still, cutoff, logits, sums, exits, o
             bad = block(program, state, count, t == 0, still, ops[i])
             if bad:
                 _clear(acc, 0, len(acc))
-                _clear(state[13], 0, len(state[13]))
                 return bad
             for n in range(count):
                 if spikes.size:

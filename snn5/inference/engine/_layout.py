@@ -163,7 +163,7 @@ def _input_limit(name: str, synapses: "Sequence[Synapses]", bias: NDArray[np.int
     for one in synapses:
         w = np.asarray(one.weight, np.int64).reshape(channels, -1)
         if one.source == INPUT:
-            by_input = max(by_input, int(np.abs(w).sum(1).max(initial=0)))
+            by_input += int(np.abs(w).sum(1).max(initial=0))
         else:
             room -= max(int(np.maximum(w, 0).sum(1).max(initial=0)), int(np.maximum(-w, 0).sum(1).max(initial=0)))
     limit = room // by_input if by_input else MOST  # where no input comes, spikes alone must fit
@@ -194,7 +194,7 @@ def _bundle(
         row[[k.SOURCE, k.STRIDE, k.PADDING]] = source, stride, padding
         return row
     factor = int(np.gcd.reduce(np.abs(w), axis=None)) or 1
-    w //= factor
+    w = w // factor  # not in place: it may be the caller's
     group_in, group_out = w.shape[1], w.shape[0] // groups
     if groups > 1:  # [in, ky, kx, out of the group]
         w = w.reshape(groups, group_out, group_in, kh, kw).transpose(0, 2, 3, 4, 1).reshape(source_shape[0], kh, kw, group_out)
@@ -214,13 +214,14 @@ def _bundle(
 
 
 def _check_shape(one: "Synapses", source_shape: tuple[int, int, int], shape: tuple[int, int, int], name: str) -> None:
-    kernel, stride, padding, groups = one.weight.shape[2:], one.stride, one.padding, one.groups
-    into = one.weight.shape[1]
     if one.kind == "dense":
-        kernel, stride, padding, groups, into = source_shape[1:], 1, 0, 1, one.weight.shape[1] // math.prod(source_shape[1:])
-
-    made = (one.weight.shape[0], *((n + 2 * padding - size) // stride + 1 for n, size in zip(source_shape[1:], kernel, strict=True)))
-    if made != shape or into * groups != source_shape[0]:
+        fits = one.weight.shape[1] == math.prod(source_shape)
+        made: tuple[int, ...] = (one.weight.shape[0], 1, 1)
+    else:
+        fits = one.weight.shape[1] * one.groups == source_shape[0]
+        sizes = zip(source_shape[1:], one.weight.shape[2:], strict=True)
+        made = (one.weight.shape[0], *((n + 2 * one.padding - size) // one.stride + 1 for n, size in sizes))
+    if made != shape or not fits:
         raise UserError(
             f"{name}: weights {list(one.weight.shape)} on {one.source} {list(source_shape)} give {list(made)}; need {list(shape)}"
         )

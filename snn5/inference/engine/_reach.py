@@ -56,7 +56,7 @@ def axis(inputs: int, outputs: int, kernel: int, stride: int, padding: int) -> A
 def scattered(synapses: "Sequence[Synapses]", shape: tuple[int, int, int], padded: int, given: str) -> bool:
     """Whether a population's sums are made event by event: convolutions of int8 weights whose rows are whole vectors; of spikes alone, if
     the sums fit into 16 bits and a position has few channels; or of the network's input alone (`given`)."""
-    if any(s.kind != "conv" or s.groups > 1 for s in synapses) or padded not in (16, 32, 64) or shape[2] * padded % LANES:
+    if not synapses or any(s.kind != "conv" or s.groups > 1 for s in synapses) or padded not in (16, 32, 64) or shape[2] * padded % LANES:
         return False
     flat = [np.asarray(s.weight, np.int64).reshape(shape[0], -1) for s in synapses]
     if max(int(np.abs(w).max(initial=0)) for w in flat) > BYTE:

@@ -31,7 +31,8 @@ def test_an_axis_reaches_what_the_convolution_says(inputs: int, kernel: int, str
 
 
 def network(seed: int) -> IntegerNetwork:
-    """Convolutions of 9 to 32 channels on images whose rows are whole vectors; strides, sums of two sources, a dense layer at the end."""
+    """Convolutions of 9 to 32 channels on images whose rows are whole vectors; strides, sums of two sources through the same or another
+    kernel, one array of weights at two strides, a dense layer at the end."""
     rng = np.random.default_rng(seed)
     side, channels, steps = int(rng.choice([8, 16])), int(rng.integers(1, 4)), int(rng.integers(2, 6))
     shapes: dict[str, tuple[int, int, int]] = {"input": (channels, side, side)}
@@ -47,6 +48,13 @@ def network(seed: int) -> IntegerNetwork:
         one = Synapses(source=source, kind="conv", weight=weight, stride=stride, padding=padding)
         twins = [name for name, its in shapes.items() if its == shapes[source] and name not in (source, "input")]
         synapses = (one, *(replace(one, source=name) for name in twins[:1]))
+        if stride == 1 and size % 2 and twins:  # another kernel with the same outputs, which may be wider than the first
+            other = rng.integers(-9, 10, (shape[0], into, size + 2, size)).astype(np.int32)
+            wide = np.pad(other, ((0, 0), (0, 0), (0, 0), (1, 1)))
+            synapses = (one, Synapses(source=twins[0], kind="conv", weight=wide, padding=padding + 1))
+        if populations and stride == 2 and size == 1:  # the array of the layer before, if it has the shape; else its own
+            before = populations[-1].synapses[0]
+            synapses = (replace(one, weight=before.weight), *synapses[1:]) if before.weight.shape == weight.shape else synapses
         shapes[f"p{i}"] = shape
         bias = rng.integers(-20, 21, shape[0]) if rng.random() < 0.5 else np.zeros(shape[0], np.int64)
         threshold, decay = rng.integers(20, 120, shape[0]), int(rng.choice([0, 700, 2048, 4096]))
@@ -147,3 +155,77 @@ def test_after_a_potential_left_its_range_the_engine_is_as_new() -> None:
     quiet[3, 0, 0, 1, 2] = 7
     assert (ready(quiet, record=True).spikes["a"] == net.run(quiet).spikes["a"]).all()
     assert ready(quiet).spikes_N == sum(s.sum() for s in net.run(quiet).spikes.values()) > 0
+
+
+def test_one_array_of_weights_at_two_strides_and_two_kernels_in_one_population() -> None:
+    """What lies where depends on the stride; what the margin must hold on the widest kernel, also if it comes second."""
+    rng = np.random.default_rng(0)
+    weight, wide = rng.integers(-20, 21, (16, 16, 3, 3)).astype(np.int32), rng.integers(-9, 10, (16, 16, 7, 5)).astype(np.int32)
+    first = Synapses(source="input", kind="conv", weight=rng.integers(-9, 10, (16, 2, 3, 3)).astype(np.int32), padding=1)
+    layers = {
+        "a": ((16, 6, 8), (first,)),
+        "b": ((16, 6, 8), (Synapses(source="a", kind="conv", weight=weight, padding=1),)),
+        "c": ((16, 3, 4), (Synapses(source="b", kind="conv", weight=weight, stride=2, padding=1),)),
+        "d": (
+            (16, 3, 4),
+            (
+                Synapses(source="c", kind="conv", weight=weight, padding=1),
+                Synapses(source="b", kind="conv", weight=np.pad(wide, ((0, 0), (0, 0), (0, 0), (1, 1))), stride=2, padding=3),
+            ),
+        ),
+    }
+    populations = tuple(
+        Population(name=name, shape=shape, synapses=synapses, bias=np.full(16, 3), threshold=np.full(16, 30), decay=700)
+        for name, (shape, synapses) in layers.items()
+    )
+    logits = Synapses(source="d", kind="dense", weight=rng.integers(-99, 100, (3, 192)).astype(np.int32))
+    readout = Readout(synapses=(logits,), bias=np.arange(3), scale=1.0)
+    net = IntegerNetwork(populations=populations, readout=readout, input_shape=(2, 6, 8), time_steps=4, cutoff=(2000, 1500, 1000, 0))
+    x = rng.integers(0, 4, (4, 9, 2, 6, 8))
+    ready, wanted = engine.compile(net, threads=2), net.run(x)
+    found = ready(x, early=False, record=True)
+    assert scattered(ready) == ["a", "b", "c", "d"]
+    assert all((found.spikes[name] == spikes).all() and 0.02 < spikes.mean() < 0.9 for name, spikes in wanted.spikes.items())
+    assert (found.logits_TNK == wanted.logits_TNK).all() and found.synops_N.tolist() == operations(net, x, found)
+    early = ready(x)
+    assert (early.step_N < 4).any() and all((early.logits_TNK[:t, i] == wanted.logits_TNK[:t, i]).all() for i, t in enumerate(early.step_N))
+
+
+def test_a_population_without_synapses_has_its_bias() -> None:
+    p = Population(name="a", shape=(16, 4, 4), synapses=(), bias=np.full(16, 3), threshold=np.full(16, 2), decay=0)
+    logits = Synapses(source="a", kind="dense", weight=np.ones((2, 256), np.int32))
+    readout = Readout(synapses=(logits,), bias=np.zeros(2, np.int64), scale=1.0)
+    net = IntegerNetwork(populations=(p,), readout=readout, input_shape=(1, 4, 4), time_steps=2)
+    x = np.ones((1, 1, 1, 4, 4), np.int64)
+    assert engine.compile(net)(x).logits_TNK.tolist() == net.run(x).logits_TNK.tolist() == [[[256, 256]], [[256, 256]]]
+
+
+def test_the_largest_input_counts_all_that_comes_from_the_input() -> None:
+    """Three bundles of weight 100: a sum of 32 bits holds a third of the input that one of them could take."""
+    one, zero = Synapses(source="input", kind="conv", weight=np.full((16, 1, 1, 1), 100, np.int32)), np.zeros(16, np.int64)
+    limits = []
+    for synapses in ((one,), (one, replace(one, weight=one.weight.copy()), replace(one, weight=one.weight.copy()))):
+        p = Population(name="a", shape=(16, 4, 4), synapses=synapses, bias=zero, threshold=zero + 20, decay=0)
+        logits = Synapses(source="a", kind="dense", weight=np.ones((2, 256), np.int32))
+        readout = Readout(synapses=(logits,), bias=np.zeros(2, np.int64), scale=1.0)
+        net = IntegerNetwork(populations=(p,), readout=readout, input_shape=(1, 4, 4), time_steps=2)
+        limits.append(engine.compile(net).program.input_limit)
+    assert limits[1] == limits[0] // 3
+    with pytest.raises(UserError, match="a sum could leave 32 bits"):
+        engine.compile(net)(np.full((1, 1, 1, 4, 4), 223696))
+
+
+@pytest.mark.parametrize("value", [-(2**31), 2**31 - 1])
+def test_the_ends_of_int32_are_too_large(value: int) -> None:
+    x = np.zeros((1, 1, 258, 4, 4), np.int32)
+    x[0, 0, 3, 1, 1] = value
+    with pytest.raises(UserError, match="a sum could leave 32 bits"):
+        engine.compile(one_layer(1, 258))(x)
+
+
+def test_a_dense_layer_that_does_not_fit_its_source_is_named() -> None:
+    net = one_layer(1, 16)
+    with pytest.raises(UserError, match=r"read-out: weights \[2, 145\] on b \[16, 4, 4\] give \[2, 1, 1\]"):
+        engine.compile(
+            replace(net, readout=replace(net.readout, synapses=(Synapses(source="b", kind="dense", weight=np.ones((2, 145), np.int32)),)))
+        )
