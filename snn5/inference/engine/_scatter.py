@@ -22,7 +22,7 @@ def _scatter(graded: bool) -> Any:
         events, first = n * strides[k.EVENTS] + source[k.EVENT_AT], n * strides[k.STARTS] + source[k.START_AT]
         width, image_at, image_row, columns = source[k.WIDTH], p[k.IMAGE_AT], p[k.IMAGE_ROW], s[k.REACH_X]
         weight_at, row, line, values = s[k.WEIGHT_AT], s[k.ROW], s[k.LINE], n * strides[k.VALUES]
-        reached = 0
+        reached, narrow = 0, p[k.PADDED] == 16
         for y in range(source[k.HEIGHT]):
             i0, i1, at = peek(start, first + y * width), peek(start, first + (y + 1) * width), s[k.REACH_Y] + 4 * y
             target, taps, weights, inside = image_at + peek(reach, at), peek(reach, at + 1), weight_at + peek(reach, at + 2), 0
@@ -32,7 +32,10 @@ def _scatter(graded: bool) -> Any:
                 inside += peek(reach, x + 3)
                 factor = peek(value, values + i) if graded else 1
                 for _ in range(taps):
-                    add_run(image, to, w8, begin, lanes, factor)
+                    if narrow:
+                        add_run(16, image, to, w8, begin, lanes, factor)
+                    else:
+                        add_run(32, image, to, w8, begin, lanes, factor)
                     to += image_row
                     begin += line
             reached += inside * peek(reach, at + 3)

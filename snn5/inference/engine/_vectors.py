@@ -97,34 +97,29 @@ def add_rows(_context, lanes, bits, acc, acc_at, weights, block, rows, start, st
 
 
 @intrinsic(prefer_literal=True)
-def add_run(_context, sums, sums_at, weights, start, count, factor):  # type: ignore[no-untyped-def]
-    """sums[sums_at + i] += weights[start + i] for i < count, a multiple of 16, in the bits of `sums`; if these are 32, times `factor`."""
-    bits = sums.dtype.bitwidth
+def add_run(_context, lanes, sums, sums_at, weights, start, count, factor):  # type: ignore[no-untyped-def]
+    """sums[sums_at + i] += weights[start + i] for i < count, a multiple of `lanes`, in the bits of `sums`; if these are 32, times `factor`.
+
+    `lanes` as a position has channels: a load that spans what two stores have just written waits for both.
+    """
+    n, bits = lanes.literal_value, sums.dtype.bitwidth
 
     def make(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        sums_v, at_v, w_v, start_v, count_v, factor_v = args
+        _, sums_v, at_v, w_v, start_v, count_v, factor_v = args
         sums_p, w_p = _data(context, builder, sums, sums_v), _data(context, builder, weights, w_v)
 
-        def add(i: Any, lanes: int) -> None:
-            more = _widen(builder, _load(builder, w_p, builder.add(start_v, i), weights.dtype.bitwidth, lanes), bits, lanes)
-            if bits == 32:
-                more = builder.mul(more, _splat(builder, builder.trunc(factor_v, I32), lanes))
-            where = builder.add(at_v, i)
-            _store(builder, builder.add(_load(builder, sums_p, where, bits, lanes), more), sums_p, where)
-
         def body(i: Any, nothing: Any) -> Any:
-            add(i, 64)
+            more = _widen(builder, _load(builder, w_p, builder.add(start_v, i), weights.dtype.bitwidth, n), bits, n)
+            if bits == 32:
+                more = builder.mul(more, _splat(builder, builder.trunc(factor_v, I32), n))
+            where = builder.add(at_v, i)
+            _store(builder, builder.add(_load(builder, sums_p, where, bits, n), more), sums_p, where)
             return nothing
 
-        whole = builder.and_(count_v, ir.Constant(I64, -64))
-        _loop(builder, ir.Constant(I64, 0), whole, 64, ir.Constant(I32, 0), body)
-        for lanes in (32, 16):
-            rest = builder.and_(count_v, ir.Constant(I64, lanes))
-            with builder.if_then(builder.icmp_signed("!=", rest, ir.Constant(I64, 0))):
-                add(builder.and_(count_v, ir.Constant(I64, -2 * lanes)), lanes)
+        _loop(builder, ir.Constant(I64, 0), count_v, n, ir.Constant(I32, 0), body)
         return context.get_dummy_value()
 
-    return types.none(sums, types.int64, weights, types.int64, types.int64, types.int64), make
+    return types.none(lanes, sums, types.int64, weights, types.int64, types.int64, types.int64), make
 
 
 @intrinsic(prefer_literal=True)
