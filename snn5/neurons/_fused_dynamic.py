@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from snn5.neurons._fused_glif import Split, channel_axis, flat, in_order, split_of
+from snn5.neurons._fused_glif import Split, flat, in_order, in_order_or_zero, prepared, split_of
 from snn5.neurons._fused_threads import spread
 
 RAW, WEIGHT, FIXED = slice(0, 5), slice(5, 15), slice(15, 17)  # rows of the gradients, before those of the gains
@@ -35,9 +35,7 @@ class _MultiStep(torch.autograd.Function):
         from snn5.neurons import _kernels_dynamic
 
         *numbers, slope = rest
-        axis = channel_axis(x_TNC)
-        x_TN, u_N, o_N = (in_order(tensor, axis) for tensor in (x_TNC, u_NC, o_NC))
-        made = [torch.empty_like(tensor.movedim(-1, axis)) for tensor in (x_TN, u_N, o_N)]  # no views: callers may detach in place
+        axis, (x_TN, u_N, o_N), made = prepared(x_TNC, u_NC, o_NC)
         split = _whole_samples(x_TNC, axis)
         spread(
             _kernels_dynamic.forward,
@@ -60,7 +58,7 @@ class _MultiStep(torch.autograd.Function):
 
         x_TN, u_N, o_N, *numbers = ctx.saved_tensors
         (T, C), axis, split = numbers[-1].shape, ctx.axis, ctx.split
-        given = [torch.zeros_like(like) if g is None else in_order(g, axis) for g, like in ((gs_TNC, x_TN), (gu_NC, u_N), (go_NC, o_N))]
+        given = in_order_or_zero((gs_TNC, gu_NC, go_NC), (x_TN, u_N, o_N), axis)
         gx_TN = torch.empty_like(x_TN) if ctx.needs_input_grad[0] else None
         gu_start_N, go_start_N = torch.empty_like(u_N), torch.empty_like(o_N)
         per_sample = np.zeros((split.groups, FIXED.stop + T, C), np.float64)

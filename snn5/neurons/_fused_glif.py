@@ -55,9 +55,7 @@ class _MultiStep(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         from snn5.neurons import _kernels_glif
 
-        axis = channel_axis(x_TNC)
-        x_TN, u_N, o_N = (in_order(tensor, axis) for tensor in (x_TNC, u_NC, o_NC))
-        made = [torch.empty_like(tensor.movedim(-1, axis)) for tensor in (x_TN, u_N, o_N)]  # no views: callers may detach in place
+        axis, (x_TN, u_N, o_N), made = prepared(x_TNC, u_NC, o_NC)
         split = split_of(x_TNC, axis)
         spread(
             _kernels_glif.forward,
@@ -81,7 +79,7 @@ class _MultiStep(torch.autograd.Function):
 
         x_TN, u_N, o_N, numbers_5C, gain_TC = ctx.saved_tensors
         axis, split = ctx.axis, ctx.split
-        given = [torch.zeros_like(like) if g is None else in_order(g, axis) for g, like in ((gs_TNC, x_TN), (gu_NC, u_N), (go_NC, o_N))]
+        given = in_order_or_zero((gs_TNC, gu_NC, go_NC), (x_TN, u_N, o_N), axis)
         gx_TN = torch.empty_like(x_TN) if ctx.needs_input_grad[0] else None
         gu_start_N, go_start_N = torch.empty_like(u_N), torch.empty_like(o_N)
         per_group = [np.zeros((split.groups, *t.shape), np.float64) for t in (numbers_5C, gain_TC)]
@@ -102,6 +100,19 @@ class _MultiStep(torch.autograd.Function):
         g_numbers, g_gain = (torch.from_numpy(g.sum(0).astype(np.float32)) for g in per_group)
         gx_TNC = None if gx_TN is None else gx_TN.movedim(-1, axis)
         return gx_TNC, gu_start_N.movedim(-1, axis), go_start_N.movedim(-1, axis), g_numbers, g_gain, None
+
+
+def prepared(*tensors_NC: Tensor) -> tuple[int, list[Tensor], list[Tensor]]:
+    """Where the channels of the first tensor are (see `channel_axis`), the tensors as the kernels walk through them, and memory like each
+    for what is made: no views, as callers may detach in place."""
+    axis = channel_axis(tensors_NC[0])
+    ordered = [in_order(tensor, axis) for tensor in tensors_NC]
+    return axis, ordered, [torch.empty_like(tensor.movedim(-1, axis)) for tensor in ordered]
+
+
+def in_order_or_zero(gradients: tuple[Tensor | None, ...], like: tuple[Tensor, ...], axis: int) -> list[Tensor]:
+    """Gradients as the kernels walk through them, zeros for those that are missing."""
+    return [torch.zeros_like(one) if g is None else in_order(g, axis) for g, one in zip(gradients, like, strict=True)]
 
 
 def channel_axis(x_TNC: Tensor) -> int:

@@ -105,15 +105,8 @@ def unmix(weight, fixed, gain, first, means, gates, g_k, g, t, pixels, back):  #
     (added to g) and of each neuron's share in the means, back [2, c]."""
     last, alphas, betas, gammas, taus, thetas = first + len(gain), gates[ALPHA], gates[BETA], gates[GAMMA], gates[TAU], gates[LEVEL]
     for c in range(len(gain)):
-        alpha, beta, gamma, tau, theta, leak, theta_r = (
-            alphas[c],
-            betas[c],
-            gammas[c],
-            taus[c],
-            thetas[c],
-            fixed[0, first + c],
-            fixed[1, first + c],
-        )
+        alpha, beta, gamma, tau, theta = alphas[c], betas[c], gammas[c], taus[c], thetas[c]
+        leak, theta_r = fixed[0, first + c], fixed[1, first + c]
         g[FIXED, c] += g_k[DROP, c] * (ONE - alpha)
         g[FIXED + 1, c] += g_k[SOFT, c] * (ONE - gamma)
         g[GAINS + t, c] = g_k[GAIN, c] * beta
@@ -149,12 +142,8 @@ def backward(  # type: ignore[no-untyped-def]
     wide, g_wide, g_k = np.empty((6, most), np.float32), np.empty((5, most), np.float32), np.empty((6, block), np.float64)
     means_all, gates_all = np.empty((steps, 2, block), np.float32), np.empty((steps, 5, block), np.float32)
     k_all, back = np.empty((steps, 6, block), np.float32), np.empty((2, block), np.float32)
-    lanes, sums_all, g, pixels = (
-        np.empty(LANES, np.float64),
-        np.empty(block, np.float64),
-        np.empty((GAINS + steps, block), np.float64),
-        group * inner,
-    )
+    lanes, sums_all, g = np.empty(LANES, np.float64), np.empty(block, np.float64), np.empty((GAINS + steps, block), np.float64)
+    pixels = group * inner
     while True:
         piece = take(counter)
         if piece >= pieces:

@@ -207,7 +207,7 @@ def _gap(sums):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
 
 @compiled
 def largest(x) -> Any:  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """max |x|, of int32: a quarter of the time of two reductions by numpy, which an answer to one small sample would feel."""
+    """max |x|, of int32: an answer to one small sample would feel two reductions by numpy."""
     low = high = np.int32(0)
     for value in x.flat:
         low, high = min(low, value), max(high, value)
