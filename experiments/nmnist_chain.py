@@ -18,21 +18,20 @@ from typing import Any
 
 import torch
 
+from experiments._chain import ChainPlan, row_of, settings_of, stopped, together
 from experiments._start import start
 from experiments.nmnist_folds import FOLDS, SEED, TIME_STEPS, folds, recordings, split_of
 from experiments.nmnist_lsm import entry_of
-from snn5 import checkpoint, config
-from snn5._settings import parse, read_yaml
-from snn5.benchmark import Measurement, measure
+from snn5 import checkpoint
+from snn5._settings import read_yaml
+from snn5.benchmark import measure
 from snn5.checkpoint import Checkpoint
 from snn5.compression import calibration_samples, prune, quantize
-from snn5.config import Cutoff, Integration, Train
 from snn5.datasets import Split, Splits
 from snn5.files import read_json, write_json
-from snn5.inference import choose_cutoff
 from snn5.parallel import Tick, run_jobs
 from snn5.reproducible import seed_of
-from snn5.stages._chain import METHOD, RIVALS, STEPS, Choices, recipe_of, rivals, shrunk, sparse_of
+from snn5.stages._chain import METHOD, RIVALS, STEPS, recipe_of
 from snn5.stages._chain_record import measured
 from snn5.training import samples, train_one
 
@@ -43,33 +42,21 @@ USED = ("events", "lr", "ema_decay", "teacher_weight", "temperature", "calibrati
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What experiments/nmnist_chain.yaml says.
+class Plan(ChainPlan):
+    """What experiments/nmnist_chain.yaml says; `train` is the network's and its twin's recipe, too, `chain.events` are the epochs.
 
     Attributes:
-        train: the recipe of the network and of its twin. chain: P6's settings; `chain.events` are its epochs. cutoff: P5's.
-        strength: of P4.1's penalty. sparsity, bits: of the chain. pruned: the share of zeros of the one-shot row. widths: bits of the rows.
+        pruned: the share of zeros of the one-shot row. widths: bits of the rows.
     """
 
-    train: Train
-    chain: Integration
-    cutoff: Cutoff
-    strength: float
-    sparsity: float
-    bits: int
     pruned: float
     widths: Sequence[int]
 
 
 def plan() -> Plan:
-    """The settings, P6's and P5's laid over those of params.yaml."""
-    raw, base = read_yaml(SETTINGS), config.load(profile="default")
-    return Plan(
-        train=parse(Train, raw["train"], f"{SETTINGS}: train"),
-        chain=parse(Integration, asdict(base.p6) | raw["chain"], f"{SETTINGS}: chain"),
-        cutoff=base.p5,
-        **{key: raw[key] for key in ("strength", "sparsity", "bits", "pruned", "widths")},
-    )
+    """The settings."""
+    raw = read_yaml(SETTINGS)
+    return Plan(**settings_of(raw, SETTINGS), pruned=raw["pruned"], widths=raw["widths"])
 
 
 def train_fold(asked: Plan, splits: Splits, fold: int, tick: Tick = lambda _text="": None) -> float:
@@ -80,7 +67,7 @@ def train_fold(asked: Plan, splits: Splits, fold: int, tick: Tick = lambda _text
         for is_twin in (False, True)
     )
     made, seconds = apart(asked, start, splits, seed)
-    steps, anns = together(asked, start, twin, splits, seed, tick)
+    steps, anns = together(asked, asked.chain.events, start, twin, splits, seed, tick=tick)
     for name, one in {**steps, **anns, **made}.items():
         checkpoint.save(one, path_of(fold, name))
     return seconds
@@ -91,12 +78,7 @@ def rows_of(asked: Plan, test: Split, fold: int) -> dict[str, Any]:
     seed, names = seed_of("nmnist_chain", fold), (f"pruned {asked.pruned:g}", *(f"{bits} bits" for bits in asked.widths), "cutoff alone")
     steps, anns, made = ({name: checkpoint.load(path_of(fold, name)) for name in group} for group in (STEPS, RIVALS, names))
     rows = measured(steps, anns, test, seed) | {name: measure(one, test, seed=seed, protocol="val_selected") for name, one in made.items()}
-    return {name: {"n_test": row.n, "metrics": row.metrics() | with_memory(row)} for name, row in rows.items()}
-
-
-def with_memory(row: Measurement) -> dict[str, float]:
-    """Its energy with memory over each rival's, also with memory."""
-    return {f"cost/memory_ratio_{rival}": ratio["memory"] for rival, ratio in row.ratios.items() if ratio is not None}
+    return {name: row_of(row) for name, row in rows.items()}
 
 
 def path_of(fold: int, name: str) -> Path:
@@ -115,27 +97,6 @@ def apart(asked: Plan, start: Checkpoint, splits: Splits, seed: int) -> tuple[di
     for bits in asked.widths:
         made[f"{bits} bits"] = quantize(start, train, val, tuned, bits=bits, generator=draw)[0]
     return made | {"cutoff alone": stopped(asked, start, splits, seed)}, seconds
-
-
-def together(
-    asked: Plan, start: Checkpoint, twin: Checkpoint, splits: Splits, seed: int, tick: Tick
-) -> tuple[dict[str, Checkpoint], dict[str, Checkpoint]]:
-    """P6's chain step by step, and its four rivals."""
-    effort, variant = asked.chain.events, (asked.sparsity, asked.bits)
-    choices = Choices(strength=asked.strength, ramp_fraction=0.2, variants=[variant])
-    first, second = (recipe_of(asked.train, asked.chain, epochs) for epochs in (effort.epochs, effort.quantised_epochs))
-    sparse = sparse_of(start, twin, splits, first, asked.chain, choices, seed=seed, parents={}, tick=tick)
-    steps = {"start": start, "sparse": sparse}
-    steps |= shrunk(sparse, twin, splits, second, asked.chain, choices, variant, seed=seed, tick=tick)
-    steps["cutoff"] = stopped(asked, steps["quantised"], splits, seed)
-    return steps, rivals(twin, steps["cutoff"], splits, first, asked.chain, bits=asked.bits, seed=seed, tick=tick)
-
-
-def stopped(asked: Plan, source: Checkpoint, splits: Splits, seed: int) -> Checkpoint:
-    """With a cutoff fitted on training samples, its epsilon chosen on validation."""
-    rules: dict[str, Any] = {"epsilons": asked.cutoff.epsilons, "max_accuracy_loss": asked.cutoff.max_accuracy_loss}
-    rules |= {"standard_errors": asked.cutoff.standard_errors, "rule": asked.cutoff.rule, "seed": seed}
-    return choose_cutoff(source, splits.train, splits.val, keep_out=(splits.test,), **rules)
 
 
 def table_of(found: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

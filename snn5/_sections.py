@@ -242,6 +242,7 @@ class Integration:
     ema_decay: float = setting(0.98, low=0.0, high=0.99999)  # of the running mean of the weights, which is what each step keeps
     teacher_weight: float = setting(1.0, low=1e-6, high=1000.0)  # of the twin's answers in the loss
     temperature: float = setting(2.0, low=0.01, high=100.0)
+    teacher_precision: str = setting("fp32", among=("fp32", "bf16", "auto"))  # of the twin's layers while it is listened to
     calibration_per_class: int = setting(10, low=1, high=1000)  # samples that pruning sees
     most_strength: float = setting(1.0, low=0.0, high=1000.0)  # of P4's choice: an energy spent on a later exit buys more accuracy
     least_bits: int = setting(4, low=2, high=8)  # of P4's choice: pruned as well, fewer cost accuracy, and operations count the same

@@ -27,7 +27,13 @@ def run(folder: Path, added: int) -> tuple[int, int]:
     Without Python's own .pyc files: they tell two versions of a file apart by second and size only.
     """
     (folder / "helper.py").write_text(f"import numba\n\n@numba.njit\ndef part(x):\n    return x + {added}\n", encoding="utf-8")
-    done = subprocess.run([sys.executable, "kernel.py"], cwd=folder, env={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "kernel.py"],
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     result, hits = map(int, done.stdout.split())
     return result, hits

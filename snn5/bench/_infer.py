@@ -44,7 +44,7 @@ def infer(
     Args:
         models: (checkpoint, samples): its own twin and itself in SpikingJelly are the other sides, and its early exit is used.
         quick: fewer repeats, and two rates. repeats: turns of each side, of 8 answers each, else 15.
-        widths, side: of the network that is made for this.
+        widths, side: of the network that is made for this; without widths, none is.
         say: is told what is measured now, and what is missing.
     """
     tell, count = say or (lambda _: None), repeats or (5 if quick else 15)
@@ -61,7 +61,7 @@ def infer(
                 rows += _checkpoint(name, checkpoint, split, count)
             except NotPortable as error:
                 tell(str(error))
-        return rows + _rates(RATES[:: len(RATES) - 1] if quick else RATES, count, widths, side, tell)
+        return rows + (_rates(RATES[:: len(RATES) - 1] if quick else RATES, count, widths, side, tell) if widths else [])
     finally:
         torch.set_num_threads(threads)
 

@@ -29,5 +29,6 @@ from snn5.compression._sbc import prune_many as prune_many
 from snn5.compression._sbc import prune_to as prune_to
 from snn5.compression._scheme import Scheme as Scheme
 from snn5.compression._sparsity import sparsify as sparsify
+from snn5.compression._stem import join_stem as join_stem
 from snn5.compression._synops import SynOps as SynOps
 from snn5.compression._synops import SynOpsPenalty as SynOpsPenalty

@@ -3,7 +3,8 @@
     L_kd = temperature^2  mean_N KL( softmax(z_teacher / temperature) || softmax(z_student / temperature) )
 
 z are the logits averaged over the steps. The inputs are those of the training batch, augmented and mixed as the student sees them; the
-teacher is frozen, in eval mode. A figure that was reached with it says so: no published "direct training" has a teacher.
+teacher is frozen, in eval mode, and computes in a precision of its own. A figure that was reached with it says so: no published "direct
+training" has a teacher.
 Source: Hinton, Vinyals, Dean, Distilling the Knowledge in a Neural Network, 2015, arXiv 1503.02531.
 """
 
@@ -16,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from snn5.errors import UserError
+from snn5.training import computing
 
 
 class Distillation:
@@ -23,16 +25,16 @@ class Distillation:
 
     Args:
         student: the network in training. teacher: answers logits_TNK to the same x_TNCHW, on the same device; is put in eval mode.
-        temperature: > 0; above 1 the teacher's small probabilities count more.
+        temperature: > 0; above 1 the teacher's small probabilities count more. precision: of the teacher's layers (see `computing`).
 
     Raises:
         UserError: a temperature that is not positive.
     """
 
-    def __init__(self, student: nn.Module, teacher: nn.Module, *, temperature: float = 2.0) -> None:
+    def __init__(self, student: nn.Module, teacher: nn.Module, *, temperature: float = 2.0, precision: str = "fp32") -> None:
         if not temperature > 0:
             raise UserError(f"temperature={temperature}; need a positive number, e.g. 2")
-        self._student, self._teacher, self._temperature = student, teacher.eval(), temperature
+        self._student, self._teacher, self._temperature, self._precision = student, teacher.eval(), temperature, precision
         self._seen: tuple[Tensor, Tensor] | None = None
 
     @contextmanager
@@ -50,7 +52,7 @@ class Distillation:
         if self._seen is None:
             raise RuntimeError("no forward pass yet; call the model inside `watching` first")
         x_TNCHW, logits_TNK = self._seen
-        with torch.no_grad():
+        with torch.no_grad(), computing(self._precision, x_TNCHW.device):
             target_NK = self._teacher(x_TNCHW).float().mean(0) / self._temperature
         answer_NK = logits_TNK.float().mean(0) / self._temperature
         divergence = F.kl_div(answer_NK.log_softmax(-1), target_NK.log_softmax(-1), reduction="batchmean", log_target=True)
@@ -65,17 +67,19 @@ class Teacher:
     """Whom a fine-tuning listens to: the loss gets `weight` L_kd.
 
     Attributes:
-        model: answers logits_TNK to the student's inputs. weight: > 0. temperature: see Distillation.
+        model: answers logits_TNK to the student's inputs. weight: > 0. temperature, precision: see Distillation.
     """
 
     model: nn.Module
     weight: float = 1.0
     temperature: float = 2.0
+    precision: str = "fp32"
 
     def __post_init__(self) -> None:
         if not self.weight > 0:
             raise UserError(f"weight={self.weight} of a teacher; need a positive number, or no teacher")
 
     def on(self, student: nn.Module) -> Distillation:
-        """The loss between this teacher and `student`."""
-        return Distillation(student, self.model, temperature=self.temperature)
+        """The loss between this teacher, moved to where `student` is, and `student`."""
+        self.model.to(next(student.parameters()).device)
+        return Distillation(student, self.model, temperature=self.temperature, precision=self.precision)

@@ -15,7 +15,11 @@ It is a current, so the convolutions still see zeros and ones; there is no param
 Pools are 2x2, stride 2, of spikes: a logical OR, so every convolution behind the stem sees zeros and ones. An image of 32 x 32 pixels
 passes as 31, 15, 7 and 3. The whitening makes the pixels of a patch uncorrelated and of equal spread (see `whitening`); `whiten` measures
 it on training images before the first step, and it does not learn. The image is padded before it, so both convolutions of the stem are
-together one of 4x4 with padding 1.
+together one of 4x4 with padding 1, which costs less than half as much:
+
+    W[o,c,y,x] = sum over m, i, j of W_3x3[o,m,i,j] W_whiten[m,c,y-i,x-j]
+
+`joined` makes a network with that one convolution (see `snn5.compression.join_stem`); it is for a network that has been trained.
 
 The neuron meant is `lif` with neuron_args={"decay_input": False, "surrogate": "triangle"} (tau 2: V <- V/2 + X), reset to 0.
 
@@ -48,6 +52,7 @@ class AirNet(SpikingModel):
     Args:
         width: channels of the first block; the others have 4 times as many.
         shortcut: currents pass the first neuron of blocks 2 and 3.
+        joined: the stem is one convolution of 4x4, which learns like any other; its parameters are 3072 instead of 6912.
         neuron, neuron_args: the neuron's registered name and its arguments.
 
     Raises:
@@ -55,7 +60,14 @@ class AirNet(SpikingModel):
     """
 
     def __init__(
-        self, *, width: int = 64, shortcut: bool = False, neuron: str = "plif", neuron_args: dict[str, Any] | None = None, **shape: int
+        self,
+        *,
+        width: int = 64,
+        shortcut: bool = False,
+        joined: bool = False,
+        neuron: str = "plif",
+        neuron_args: dict[str, Any] | None = None,
+        **shape: int,
     ) -> None:
         super().__init__(**shape)
         whole_numbers(width=width)
@@ -63,11 +75,13 @@ class AirNet(SpikingModel):
             raise UserError(f"image_size={self.image_size}; need at least 9 pixels, which three pools leave as one")
         make_neuron = neurons_of(neuron, self.time_steps, neuron_args)
         patch = self.in_channels * PATCH**2
-        self.stem_conv = nn.Sequential(
-            FixedConv2d(self.in_channels, patch, PATCH, padding=1),
-            layer.Conv2d(patch, width, 3, bias=False, step_mode="m"),
-            layer.BatchNorm2d(width, step_mode="m"),
+        self.joined = joined
+        convs = (
+            [layer.Conv2d(self.in_channels, width, PATCH + 2, padding=1, bias=False, step_mode="m")]
+            if joined
+            else [FixedConv2d(self.in_channels, patch, PATCH, padding=1), layer.Conv2d(patch, width, 3, bias=False, step_mode="m")]
         )
+        self.stem_conv = nn.Sequential(*convs, layer.BatchNorm2d(width, step_mode="m"))
         pool = pool_of(neuron)
         first = nn.Sequential(make_neuron(width), pool(), conv_norm(width, width, kernel=3), make_neuron(width))
         make = shortcut_block if shortcut else block
@@ -89,12 +103,32 @@ class AirNet(SpikingModel):
         for module in self.modules():
             if isinstance(module, layer.Conv2d) and not isinstance(module, FixedConv2d):
                 nn.init.dirac_(module.weight[: module.in_channels])
-        self._whitening.weight.copy_(torch.eye(len(self._whitening.weight)).reshape(self._whitening.weight.shape))
+        if not self.joined:
+            self._whitening.weight.copy_(torch.eye(len(self._whitening.weight)).reshape(self._whitening.weight.shape))
 
     @torch.no_grad()
     def whiten(self, x_TNCHW: Tensor) -> None:
-        """Measure the whitening on training images, float, scaled as the network will see them."""
+        """Measure the whitening on training images, float, scaled as the network will see them.
+
+        Raises:
+            UserError: the stem is joined.
+        """
+        if self.joined:
+            raise UserError("spiking_airnet with joined=True has no whitening; train it with joined=False, then use compression.join_stem")
         self._whitening.weight.copy_(whitening(x_TNCHW.flatten(0, 1), PATCH))
+
+    @torch.no_grad()
+    def joined_state(self) -> dict[str, Tensor]:
+        """The state of the same network with `joined`, its stem's weights summed in float64."""
+        inner, outer = self._whitening.weight.double(), self.stem_conv[1].get_parameter("weight").double()
+        side = PATCH + 2
+        weight = inner.new_zeros(len(outer), self.in_channels, side, side)
+        for y in range(3):
+            for x in range(3):
+                weight[:, :, y : y + PATCH, x : x + PATCH] += torch.einsum("om,mcij->ocij", outer[:, :, y, x], inner)
+        rest = {name: value for name, value in self.state_dict().items() if not name.startswith("stem_conv.")}
+        norm = {f"stem_conv.1.{name}": value for name, value in self.stem_conv[2].state_dict().items()}
+        return {"stem_conv.0.weight": weight.to(self._whitening.weight.dtype), **norm, **rest}
 
     @property
     def _whitening(self) -> FixedConv2d:

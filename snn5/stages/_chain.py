@@ -125,4 +125,5 @@ def recipe_of(slot: Train, settings: Integration, epochs: int) -> Train:
 
 
 def _teacher(twin: Checkpoint, settings: Integration) -> Teacher:
-    return Teacher(model=twin.build(), weight=settings.teacher_weight, temperature=settings.temperature)
+    how: dict[str, Any] = {"temperature": settings.temperature, "precision": settings.teacher_precision}
+    return Teacher(model=twin.build(), weight=settings.teacher_weight, **how)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from snn5.compression import Distillation
+from snn5.compression import Distillation, Teacher
 from snn5.errors import UserError
 
 
@@ -58,6 +58,29 @@ def test_equal_answers_cost_nothing_and_the_teacher_sees_the_students_input_in_e
     student(x_TNCHW)
     with pytest.raises(RuntimeError, match="no forward pass yet"):
         distillation.value()
+
+
+def test_the_teacher_computes_in_its_own_precision() -> None:
+    """1 + 2^-9 is 1 in bfloat16: the student, in FP32, hears the rounded answer."""
+    seen: list[torch.dtype] = []
+
+    class Linear(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(1, 2, bias=False)
+            nn.init.constant_(self.linear.weight, 1 + 2.0**-9)
+
+        def forward(self, x_TNCHW: Tensor) -> Tensor:
+            answer = self.linear(x_TNCHW.flatten(2))
+            seen.append(answer.dtype)
+            return answer
+
+    for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        student = Linear()
+        with Teacher(model=Linear(), precision=precision).on(student).watching() as heard:
+            student(torch.ones(1, 1, 1, 1, 1))
+            heard.value()
+        assert seen[-2:] == [torch.float32, dtype]
 
 
 def test_a_temperature_must_be_positive() -> None:

@@ -78,6 +78,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("spiking_tcn", {"taps": 3, "dilation": 1}),
     ("spiking_tcn", {"image": 1}),
     ("spiking_airnet", {"shortcut": True}),
+    ("spiking_airnet", {"joined": True}),
 ]
 
 

@@ -81,6 +81,7 @@ def test_airnet() -> None:
     pairs = [(12, 64), (64, 64), (64, 256), (256, 256), (256, 256), (256, 256)]
     wanted = sum(9 * a * b + 2 * b for a, b in pairs) + 256 * 10 + 10
     assert count("spiking_airnet", neuron="lif", **CIFAR10) == wanted == 1_965_578
+    assert count("spiking_airnet", neuron="lif", joined=True, **CIFAR10) == wanted - 9 * 12 * 64 + 16 * 3 * 64
 
 
 @every_architecture

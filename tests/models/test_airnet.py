@@ -116,3 +116,10 @@ def test_a_shortcut_is_the_mean_of_the_first_current() -> None:
     assert torch.equal(model.blocks[1](s), wanted) and 0 < wanted.mean() < 1
     last.reset()
     assert not torch.equal(last(through), wanted)
+
+
+def test_a_joined_stem_has_no_whitening_to_measure() -> None:
+    model = net(joined=True)
+    assert isinstance(model, AirNet) and [type(part) for part in model.stem_conv] == [layer.Conv2d, layer.BatchNorm2d]
+    with pytest.raises(UserError, match="join_stem"):
+        model.whiten(noise(1, 2, 3, 20, 20))
