@@ -100,9 +100,24 @@ def _energy(results: Results) -> Target:
         notes: tuple[str, ...] = ("Stage p6_integrate has no figures yet.",)
         return Target(number=2, title="Energy", demand=demand, verdict="not measured yet", figure="", notes=notes)
     verdict: Verdict = "reached" if all(reached for _, reached, _ in judged) else "not reached"
-    notes = ("Arithmetic only, against an ANN that skips no zeros.", *(note for *_, note in judged))
+    notes = ("Arithmetic only, against an ANN that skips no zeros.", *(note for *_, note in judged), *_recorded_energy(results))
     figure = fraction(max(ratio for ratio, *_ in judged))
     return Target(number=2, title="Energy", demand=demand, verdict=verdict, figure=figure, notes=notes)
+
+
+def _recorded_energy(results: Results) -> list[str]:
+    """What the recorded chain on CIFAR-10 gave."""
+    notes = []
+    for name, entry in (results.recorded.get("cifar10_chain") or {"profiles": {}})["profiles"].items():
+        own, ann, n = entry["rows"]["cutoff"]["metrics"], entry["rows"]["ann"]["metrics"], entry["rows"]["cutoff"]["n_test"]
+        dense, skip, memory = (own[f"cost/{key}"] for key in ("ratio_ann_dense", "ratio_ann_zero_skip", "memory_ratio_ann_dense"))
+        gap = 100 * (ann["test/acc"] - own["test/acc"])
+        notes.append(
+            f"Recorded on CIFAR-10 (`{name}`, {seeds(len(entry['seeds']))}, n = {whole(n)}), no part of the verdict: {fraction(dense)} of "
+            f"the dense ANN, {fraction(skip)} of one that skips zeros; with memory traffic {fraction(memory)} of the dense one. Accuracy: "
+            f"SNN {100 * own['test/acc']:.2f}{THIN}%, ANN {100 * ann['test/acc']:.2f}{THIN}%: {_equal(gap)}."
+        )
+    return notes
 
 
 def _judged(results: Results, stage: str) -> tuple[float, bool, str]:

@@ -1,6 +1,6 @@
 """P5.2: the event-driven engine against the exact reference and against float, and what the clock said where it was recorded."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from snn5.report._parts import Missing, Part, Table
@@ -69,6 +69,16 @@ def _times(results: Results) -> list[Part]:
     found: Mapping[str, Any] | None = results.recorded.get("infer")
     if not found:
         return []
+    machine = found["machine"]
+    note = (
+        f"One sample at a time, one thread, medians of {found['rows'][0]['repeats']} turns of 8 answers, processor time of the thread; "
+        f"{machine['cpu']} with {machine['capability']}, torch {machine['torch']}, numba {machine['numba']}. Command: {COMMAND}."
+    )
+    return [clock("Recorded: an answer of the engine on the clock", found["rows"], note)]
+
+
+def clock(title: str, found: Sequence[Mapping[str, Any]], note: str) -> Table:
+    """The rows of `snn5 bench infer`."""
     rows = [
         [
             row["name"],
@@ -80,12 +90,7 @@ def _times(results: Results) -> list[Part]:
             f"{row['target']:.2g}" + (f" – {row['most']:.2g}" if row.get("most") else ""),
             "yes" if row["reached"] else "no",
         ]
-        for row in found["rows"]
+        for row in found
     ]
-    machine = found["machine"]
-    note = (
-        f"One sample at a time, one thread, medians of {found['rows'][0]['repeats']} turns of 8 answers, processor time of the thread; "
-        f"{machine['cpu']} with {machine['capability']}, torch {machine['torch']}, numba {machine['numba']}. Command: {COMMAND}."
-    )
     columns = ("what", "against", "theirs, ms", "engine, ms", "ratio", "range", "asked", "reached")
-    return [Table(title="Recorded: an answer of the engine on the clock", columns=columns, rows=rows, left=2, note=note)]
+    return Table(title=title, columns=columns, rows=rows, left=2, note=note)

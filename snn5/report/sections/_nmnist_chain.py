@@ -5,10 +5,19 @@ from snn5.report._results import Results, Value
 from snn5.report._text import decimal, fraction, percent
 
 RIVALS = ("ann_dense", "ann_zero_skip", "qnn", "ann_pruned")
+TWINS = {"ann": "dense twin", "qnn": "quantised twin", "ann_pruned": "pruned twin"}
 CHAIN = ("ann", "qnn", "ann_pruned", "start", "sparse", "pruned", "quantised", "cutoff")
 
 
-def _share(ratio: float | None) -> str:
+def label_of(name: str) -> str:
+    """What a row of a chain is called."""
+    return (
+        f"P6: {name}" if name in CHAIN[3:] else {"ann": "dense twin", "qnn": "quantised twin", "ann_pruned": "pruned twin"}.get(name, name)
+    )
+
+
+def share(ratio: float | None) -> str:
+    """A ratio as a fraction, where there is one."""
     return "–" if ratio is None else fraction(ratio)
 
 
@@ -19,18 +28,13 @@ def chain(results: Results) -> list[Part]:
         return []
     rows = []
     for name, entry in sorted(found["rows"].items(), key=lambda item: CHAIN.index(item[0]) if item[0] in CHAIN else len(CHAIN)):
-        label = (
-            f"P6: {name}"
-            if name in CHAIN[3:]
-            else {"ann": "dense twin", "qnn": "quantised twin", "ann_pruned": "pruned twin"}.get(name, name)
-        )
-        shown = [_share(entry.get(f"cost/ratio_{rival}")) for rival in RIVALS]
-        shown.append(" / ".join(_share(entry.get(f"cost/memory_ratio_{rival}")) for rival in RIVALS))
+        shown = [share(entry.get(f"cost/ratio_{rival}")) for rival in RIVALS]
+        shown.append(" / ".join(share(entry.get(f"cost/memory_ratio_{rival}")) for rival in RIVALS))
         accuracy = [
             f"{100 * entry['pooled/acc']:.1f}",
             percent(Value(mean=entry["test/acc"], sd=entry["test/acc_sd"], seeds=len(entry["folds"]))),
         ]
-        rows.append([label, *accuracy, decimal(entry["cost/steps_mean"], 2), *shown, str(entry["n"]), str(len(entry["folds"]))])
+        rows.append([label_of(name), *accuracy, decimal(entry["cost/steps_mean"], 2), *shown, str(entry["n"]), str(len(entry["folds"]))])
     columns = (
         *("network", "accuracy over all recordings, %", "over folds, %", "steps", "energy, of dense ANN", "of zero-skipping"),
         *("of quantised", "of pruned", "with memory, of the same four", "n", "folds"),

@@ -5,6 +5,7 @@ from snn5.report._results import Results, Value, measurement
 from snn5.report._style import ACCENT, GREY, INK, PALE, canvas, log_ticks
 from snn5.report._targets import memory_ratio
 from snn5.report._text import decimal, fraction, percent, spread
+from snn5.report.sections import _cifar10_chain
 from snn5.report.sections._nmnist_chain import chain
 
 STAGES = {slot: f"p6_integrate@{slot}" for slot in ("frames", "events")}
@@ -32,7 +33,7 @@ def parts(results: Results) -> list[Part]:
             made.append(Missing(title=f"All techniques on one network, {slot}", reason=f"{stage} has not run"))
         else:
             made += [_table(results, slot, stage), _against(results, slot, stage), _figure(results, slot, stage)]
-    return [*made, *chain(results)]
+    return [*made, *chain(results), *_cifar10_chain.parts(results)]
 
 
 def _table(results: Results, slot: str, stage: str) -> Table:
