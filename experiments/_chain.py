@@ -1,7 +1,7 @@
 """P6's chain and its rivals on an experiment's network: what experiments.nmnist_chain and experiments.cifar10_chain share."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from snn5.datasets import Splits
 from snn5.inference import choose_cutoff
 from snn5.parallel import Tick
 from snn5.stages._chain import RIVALS, Choices, recipe_of, rivals, shrunk, sparse_of
+from snn5.training import once
 
 RAMP = 0.2  # share of the sparse step's batches over which its penalty rises
 OWN = ("strength", "sparsity", "bits")
@@ -30,6 +31,7 @@ class ChainPlan:
     Attributes:
         train: the recipe that its trained steps follow. chain: P6's settings. cutoff: P5's.
         strength: of P4.1's penalty. sparsity, bits: of the chain.
+        calibrated: the first so many training samples fit the cutoff; None: all.
     """
 
     train: Train
@@ -38,6 +40,7 @@ class ChainPlan:
     strength: float
     sparsity: float
     bits: int
+    calibrated: int | None = None
 
 
 def settings_of(raw: Mapping[str, Any], path: Path) -> dict[str, Any]:
@@ -70,7 +73,7 @@ def together(
     steps = {"start": start}
     steps |= kept(("sparse",), lambda: {"sparse": sparse_of(start, twin, splits, first, asked.chain, choices, parents={}, **how)})
     steps |= kept(("pruned", "quantised"), lambda: shrunk(steps["sparse"], twin, splits, second, asked.chain, choices, variant, **how))
-    steps |= kept(("cutoff",), lambda: {"cutoff": stopped(asked, steps["quantised"], splits, seed)})
+    steps |= kept(("cutoff",), lambda: {"cutoff": once(lambda: stopped(asked, steps["quantised"], splits, seed))})
     return steps, kept(RIVALS, lambda: rivals(twin, steps["cutoff"], splits, first, asked.chain, bits=asked.bits, **how))
 
 
@@ -78,7 +81,9 @@ def stopped(asked: ChainPlan, source: Checkpoint, splits: Splits, seed: int) -> 
     """With a cutoff fitted on training samples, its epsilon chosen on validation."""
     rules: dict[str, Any] = {"epsilons": asked.cutoff.epsilons, "max_accuracy_loss": asked.cutoff.max_accuracy_loss}
     rules |= {"standard_errors": asked.cutoff.standard_errors, "rule": asked.cutoff.rule, "seed": seed}
-    return choose_cutoff(source, splits.train, splits.val, keep_out=(splits.test,), **rules)
+    first, count = splits.train, asked.calibrated
+    first = replace(first, x_TNCHW=first.x_TNCHW[:, :count], y_N=first.y_N[:count], index_N=first.index_N[:count])
+    return choose_cutoff(source, first, splits.val, keep_out=(splits.test,), **rules)
 
 
 def row_of(found: Measurement) -> dict[str, Any]:

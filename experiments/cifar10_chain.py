@@ -58,7 +58,7 @@ class Plan(ChainPlan):
 def plan(path: Path = SETTINGS) -> Plan:
     """The settings."""
     raw = read_yaml(path)
-    return Plan(**settings_of(raw, path), time_steps=raw["time_steps"])
+    return Plan(**settings_of(raw, path), time_steps=raw["time_steps"], calibrated=raw["calibrated"])
 
 
 def main(chosen: Config, seed: int, asked: Plan, *, result: Path = RESULT, begun: Path = cifar10.KEPT, kept: Path = KEPT) -> None:

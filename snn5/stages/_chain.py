@@ -22,7 +22,7 @@ from snn5.checkpoint import Checkpoint
 from snn5.compression import Teacher, calibration_samples, prune, prune_to, quantize, sparsify
 from snn5.config import Integration, Train
 from snn5.datasets import Splits
-from snn5.training import samples
+from snn5.training import once, samples
 
 STEPS = ("start", "sparse", "pruned", "quantised", "cutoff")
 RIVALS = ("ann", "qnn", "ann_pruned")
@@ -87,7 +87,7 @@ def shrunk(
     """
     train, val, draw = samples(splits.train), samples(splits.val), torch.Generator().manual_seed(seed)
     few = calibration_samples(splits.train, per_class=settings.calibration_per_class, generator=draw)
-    pruned, _ = prune(sparse, few, sparsity=variant[0], method=METHOD)
+    pruned, _ = once(lambda: prune(sparse, few, sparsity=variant[0], method=METHOD))
     rules: dict[str, Any] = {"teacher": _teacher(twin, settings), "generator": draw, "tick": tick}
     quantised, _ = quantize(pruned, train, val, tuned, bits=variant[1], energy_weight=choices.strength, **rules)
     return {"pruned": pruned, "quantised": quantised}
@@ -114,7 +114,7 @@ def rivals(
     rules: dict[str, Any] = {"generator": draw, "tick": tick}
     qnn, _ = quantize(twin, train, val, tuned, bits=bits, activation_bits=ceil(log2(final.card.time_steps + 1)), **rules)
     few = calibration_samples(splits.train, per_class=settings.calibration_per_class, generator=draw)
-    pruned, _ = prune_to(twin, few, nnz=params_nnz(final.build()), method=METHOD)
+    pruned, _ = once(lambda: prune_to(twin, few, nnz=params_nnz(final.build()), method=METHOD))
     trained, _ = sparsify(pruned, train, val, tuned, strength=0.0, **rules)
     return {"ann": twin, "qnn": qnn, "ann_pruned": trained}
 

@@ -13,6 +13,7 @@ from snn5.training._batches import in_order as in_order
 from snn5.training._batches import samples as samples
 from snn5.training._distributed import Group as Group
 from snn5.training._distributed import distributed as distributed
+from snn5.training._distributed import once as once
 from snn5.training._distributed import own_device as own_device
 from snn5.training._evaluate import Evaluation as Evaluation
 from snn5.training._evaluate import evaluate as evaluate

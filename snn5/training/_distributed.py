@@ -115,6 +115,21 @@ def distributed() -> Iterator[Group]:
     dist.destroy_process_group()
 
 
+def once(function: Callable[[], T]) -> T:
+    """What `function` answers in torchrun's first process, which alone calls it, with the threads of all: work that is no training."""
+    with distributed() as group:
+
+        def with_all_threads() -> T:
+            own = torch.get_num_threads()
+            torch.set_num_threads(own * group.size)
+            try:
+                return function()
+            finally:
+                torch.set_num_threads(own)
+
+        return group.from_first(with_all_threads)
+
+
 @cache
 def _store(rank: int, size: int) -> dist.Store:
     return next(iter(dist.rendezvous("env://", rank, size)))[0]

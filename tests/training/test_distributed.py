@@ -15,7 +15,7 @@ from snn5.config import Train
 from snn5.errors import UserError
 from snn5.models import initialise
 from snn5.neurons import PLIF
-from snn5.training import Fit, Group, Samples, distributed, fit
+from snn5.training import Fit, Group, Samples, distributed, fit, once
 
 ROOT = Path(__file__).parents[2]
 STEPS, N = 2, 22  # batches of 8, 8 and 6; with a slice of 3 samples, no batch norm sees what one process sees
@@ -73,6 +73,9 @@ def worker(folder: Path) -> None:
         torch.save(vars(trained(True, folder / "resume.pt")), folder / f"resumed-rank{os.environ['RANK']}.pt")
     with distributed() as group:
         torch.save([group.rank, group.size, group.mean(torch.tensor(float(group.rank)))], folder / f"group-rank{group.rank}.pt")
+    with distributed():
+        found = once(lambda: [int(os.environ["RANK"]), torch.get_num_threads()])
+    torch.save([found, torch.get_num_threads()], folder / f"once-rank{os.environ['RANK']}.pt")
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +138,10 @@ def test_the_group_is_opened_and_closed(folder: Path) -> None:
     assert [torch.load(folder / f"group-rank{rank}.pt") for rank in (0, 1)] == [[0, 2, torch.tensor(0.5)], [1, 2, torch.tensor(0.5)]]
 
 
+def test_work_that_is_done_once_is_the_firsts_with_all_threads(folder: Path) -> None:
+    assert [torch.load(folder / f"once-rank{rank}.pt") for rank in (0, 1)] == [[[0, 2], 1]] * 2
+
+
 # --- one process, and slices
 
 
@@ -143,7 +150,12 @@ def test_alone_nothing_happens() -> None:
         assert group == Group() and group.smallest_batch == 2
     model, value = Toy(False), torch.ones(())
     assert group.wrap(model) is model and group.slice(7) == slice(0, 7) and group.weigh(value, 7) is value
-    assert group.from_first(lambda: 3) == 3 and not torch.distributed.is_initialized()
+    threads = torch.get_num_threads()
+    assert (
+        group.from_first(lambda: 3) == 3
+        and once(torch.get_num_threads) == threads == torch.get_num_threads()
+        and not torch.distributed.is_initialized()
+    )
 
 
 @pytest.mark.parametrize(("n", "size"), [(8, 2), (7, 2), (6, 3), (11, 4)])
