@@ -68,13 +68,19 @@ def together(
     """P6's chain step by step, and its four rivals."""
     variant = (asked.sparsity, asked.bits)
     choices = Choices(strength=asked.strength, ramp_fraction=RAMP, variants=[variant])
-    first, second = (recipe_of(asked.train, asked.chain, epochs) for epochs in (effort.epochs, effort.quantised_epochs))
+    epochs = (effort.epochs, effort.quantised_epochs, rival_epochs(effort))
+    first, second, tuned = (recipe_of(asked.train, asked.chain, count) for count in epochs)
     how: dict[str, Any] = {"seed": seed, "tick": tick}
     steps = {"start": start}
     steps |= kept(("sparse",), lambda: {"sparse": sparse_of(start, twin, splits, first, asked.chain, choices, parents={}, **how)})
     steps |= kept(("pruned", "quantised"), lambda: shrunk(steps["sparse"], twin, splits, second, asked.chain, choices, variant, **how))
     steps |= kept(("cutoff",), lambda: {"cutoff": once(lambda: stopped(asked, steps["quantised"], splits, seed))})
-    return steps, kept(RIVALS, lambda: rivals(twin, steps["cutoff"], splits, first, asked.chain, bits=asked.bits, **how))
+    return steps, kept(RIVALS, lambda: rivals(twin, steps["cutoff"], splits, tuned, asked.chain, bits=asked.bits, **how))
+
+
+def rival_epochs(effort: Effort) -> int:
+    """Of each trained ANN: as many as the longer of the network's two trained steps."""
+    return max(effort.epochs, effort.quantised_epochs)
 
 
 def stopped(asked: ChainPlan, source: Checkpoint, splits: Splits, seed: int) -> Checkpoint:

@@ -21,15 +21,16 @@ from typing import Any
 import numpy as np
 
 from experiments import cifar10
-from experiments._chain import ChainPlan, Kept, Networks, row_of, settings_of, together
+from experiments._chain import ChainPlan, Kept, Networks, rival_epochs, row_of, settings_of, together
 from experiments._frames import frames_of
 from experiments._start import start
 from snn5 import bench, checkpoint, config
 from snn5._settings import read_yaml
-from snn5.checkpoint import Checkpoint
+from snn5.checkpoint import Checkpoint, Transform
 from snn5.compression import join_stem
 from snn5.config import Config
 from snn5.datasets import Split
+from snn5.errors import UserError
 from snn5.files import md5, read_json, write_json
 from snn5.hardware import to_integer
 from snn5.inference import engine
@@ -41,6 +42,7 @@ from snn5.training import Group, distributed
 
 NAME, PARITY = "cifar10_chain", 100
 SETTINGS, RESULT = Path(f"experiments/{NAME}.yaml"), Path(f"experiments/results/{NAME}.json")
+COMMAND = f"torchrun --nproc-per-node 2 -m experiments.{NAME} --profile PROFILE --seed SEED"
 KEPT = Path(f".cache/experiments/{NAME}")
 
 
@@ -65,6 +67,8 @@ def main(chosen: Config, seed: int, asked: Plan, *, result: Path = RESULT, begun
     """Make what is missing, measure all, and put the profile's entry into the result file."""
     splits, own, effort = frames_of(chosen), f"{chosen.profile}-seed{seed}", asked.chain.frames
     files = [begun / own / f"{name}.safetensors" for name in ("chosen", "twin")]
+    if files[0].is_file() and not files[1].is_file():
+        raise UserError(f"{files[1]} is missing: the chain needs a network that had a guide; train one with --profile cifar10_guided")
     network, twin = (join_stem(checkpoint.load(file)) for file in files)
     first = at_steps(network, asked.time_steps)
     with distributed() as group:
@@ -73,19 +77,21 @@ def main(chosen: Config, seed: int, asked: Plan, *, result: Path = RESULT, begun
         def make(_name: str, tick: Tick) -> tuple[Networks, Networks]:
             return together(asked, effort, first, twin, splits, seed_of(NAME, seed), tick=tick, kept=keep)
 
-        [(steps, anns)] = run_jobs(make, [own], label=NAME, total=3 * effort.epochs + effort.quantised_epochs)
+        total = effort.epochs + effort.quantised_epochs + 2 * rival_epochs(effort)
+        [(steps, anns)] = run_jobs(make, [own], label=NAME, total=total)
     if group.rank:
         return
     rows = {name: row_of(found) for name, found in measured(steps, anns, splits.test, seed).items()}
-    entry = {"seeds": [seed], "settings": asdict(asked), "rows": rows, **ported(steps["cutoff"], splits.test)}
-    profiles = read_json(result)["profiles"] if result.is_file() else {}
-    write_json(result, {"command": f"python -m experiments.{NAME} --profile PROFILE", "profiles": {**profiles, chosen.profile: entry}})
+    entry = {"profile": chosen.profile, "seed": seed, "settings": asdict(asked), "processes": group.size, "rows": rows}
+    runs = read_json(result)["runs"] if result.is_file() else {}
+    made = {own: entry | ported(steps["cutoff"], splits.test)}
+    write_json(result, {"command": COMMAND, "runs": dict(sorted((runs | made).items()))})
 
 
 def at_steps(source: Checkpoint, time_steps: int) -> Checkpoint:
-    """The same network, shown an image for another number of steps."""
-    card = replace(source.card, time_steps=time_steps, model_args={**source.card.model_args, "time_steps": time_steps})
-    return Checkpoint(card=card, state=source.state)
+    """The same network, shown an image for another number of steps; an early exit would be for the old one."""
+    made = source.after(Transform(name="time_steps", args={"time_steps": time_steps}), time_steps=time_steps, cutoff=None)
+    return replace(made, card=replace(made.card, model_args={**source.card.model_args, "time_steps": time_steps}))
 
 
 def keeper(folder: Path, used: dict[str, Any], group: Group) -> Kept:
@@ -120,11 +126,8 @@ def ported(final: Checkpoint, test: Split) -> dict[str, Any]:
     few = replace(test, x_TNCHW=test.x_TNCHW[:, :PARITY], y_N=test.y_N[:PARITY], index_N=test.index_N[:PARITY])
     answer = engine.compile(to_integer(final))(test.x_TNCHW.astype(np.int32))
     found = {"test/acc": float((answer.prediction_N == test.y_N).mean()), "cost/steps_mean": float(answer.step_N.mean()), "n": len(test)}
-    return {
-        "engine": found,
-        "parity": compared(final, few, {}).metrics,
-        "times": [asdict(row) for row in bench.infer([(final, few)], widths=())],
-    }
+    times = bench.to_json(bench.infer([(final, few)], widths=()))
+    return {"engine": found, "parity": {**compared(final, few, {}).metrics, "n": len(few)}, "times": times}
 
 
 if __name__ == "__main__":

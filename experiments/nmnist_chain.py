@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from experiments._chain import ChainPlan, row_of, settings_of, stopped, together
+from experiments._chain import ChainPlan, rival_epochs, row_of, settings_of, stopped, together
 from experiments._start import start
 from experiments.nmnist_folds import FOLDS, SEED, TIME_STEPS, folds, recordings, split_of
 from experiments.nmnist_lsm import entry_of
@@ -31,7 +31,7 @@ from snn5.datasets import Split, Splits
 from snn5.files import read_json, write_json
 from snn5.parallel import Tick, run_jobs
 from snn5.reproducible import seed_of
-from snn5.stages._chain import METHOD, RIVALS, STEPS, recipe_of
+from snn5.stages._chain import RIVALS, STEPS, recipe_of
 from snn5.stages._chain_record import measured
 from snn5.training import samples, train_one
 
@@ -39,6 +39,7 @@ VAL_FRACTION = 0.15
 SETTINGS, RESULT = Path("experiments/nmnist_chain.yaml"), Path("experiments/results/nmnist_chain.json")
 KEPT = Path(".cache/experiments/nmnist_chain")
 USED = ("events", "lr", "ema_decay", "teacher_weight", "temperature", "calibration_per_class")  # of P6's settings
+SINCE = {"teacher_precision": "fp32", "teacher_channels_last": False, "prune_method": "sbc_sequential"}  # settings that were fixed before
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +92,7 @@ def apart(asked: Plan, start: Checkpoint, splits: Splits, seed: int) -> tuple[di
     train, val, draw = samples(splits.train), samples(splits.val), torch.Generator().manual_seed(seed)
     few = calibration_samples(splits.train, per_class=asked.chain.calibration_per_class, generator=draw)
     begun = time.perf_counter()
-    made = {f"pruned {asked.pruned:g}": prune(start, few, sparsity=asked.pruned, method=METHOD)[0]}
+    made = {f"pruned {asked.pruned:g}": prune(start, few, sparsity=asked.pruned, method=asked.chain.prune_method)[0]}
     seconds = time.perf_counter() - begun
     tuned = recipe_of(asked.train, asked.chain, asked.chain.events.quantised_epochs)
     for bits in asked.widths:
@@ -106,8 +107,9 @@ def table_of(found: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
 
 def used(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What the networks depend on."""
-    plan = settings["plan"]
-    return {**settings, "plan": {**plan, "chain": {name: plan["chain"][name] for name in USED}}}
+    plan, chain = settings["plan"], settings["plan"]["chain"]
+    own = {name: chain[name] for name in USED} | {name: chain.get(name, before) for name, before in SINCE.items()}
+    return {**settings, "plan": {**plan, "calibrated": plan.get("calibrated"), "chain": own}}
 
 
 def main() -> None:
@@ -134,7 +136,7 @@ def main() -> None:
 
     if missing := [fold for fold in range(FOLDS) if kept(fold) is None]:
         effort = asked.chain.events
-        total = 2 * asked.train.epochs + 3 * effort.epochs + effort.quantised_epochs
+        total = 2 * asked.train.epochs + effort.epochs + effort.quantised_epochs + 2 * rival_epochs(effort)
         run_jobs(work, missing, label="nmnist_chain", total=total)
     table = table_of(run_jobs(look, range(FOLDS), label="nmnist_chain measured", total=1))
     rows = {"rows": table, "prune_seconds": [one["seconds"] for fold in range(FOLDS) if (one := kept(fold)) is not None]}

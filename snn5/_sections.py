@@ -227,8 +227,8 @@ class Spinnaker:
 class Effort:
     """Epochs of P6's trained steps on one slot."""
 
-    epochs: int = setting(12, low=1, high=5000)  # of the sparse step, and of each ANN rival
-    quantised_epochs: int = setting(8, low=1, high=5000)
+    epochs: int = setting(12, low=1, high=5000)  # of the sparse step
+    quantised_epochs: int = setting(8, low=1, high=5000)  # and of each ANN rival
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -243,6 +243,8 @@ class Integration:
     teacher_weight: float = setting(1.0, low=1e-6, high=1000.0)  # of the twin's answers in the loss
     temperature: float = setting(2.0, low=0.01, high=100.0)
     teacher_precision: str = setting("fp32", among=("fp32", "bf16", "auto"))  # of the twin's layers while it is listened to
+    teacher_channels_last: bool = setting(False)  # their kernels' order in memory; another one rounds otherwise
+    prune_method: str = setting("sbc_sequential", among=("sbc", "sbc_sequential", "magnitude"))
     calibration_per_class: int = setting(10, low=1, high=1000)  # samples that pruning sees
     most_strength: float = setting(1.0, low=0.0, high=1000.0)  # of P4's choice: an energy spent on a later exit buys more accuracy
     least_bits: int = setting(4, low=2, high=8)  # of P4's choice: pruned as well, fewer cost accuracy, and operations count the same

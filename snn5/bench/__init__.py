@@ -9,6 +9,7 @@ from snn5.bench._cutoff import cutoff as cutoff
 from snn5.bench._data import data as data
 from snn5.bench._infer import infer as infer
 from snn5.bench._measure import Row as Row
+from snn5.bench._measure import to_json as to_json
 from snn5.bench._measure import write as write
 from snn5.bench._suite import Latency as Latency
 from snn5.bench._suite import named as named

@@ -86,12 +86,8 @@ def row(
     )
 
 
-def write(rows: Sequence[Any], file: Path) -> None:
-    """The rows (dataclasses) as JSON, with what the figures depend on.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
+def to_json(rows: Sequence[Any]) -> dict[str, Any]:
+    """The rows (dataclasses), with what the figures depend on."""
     machine = {
         "cpu": platform.processor() or platform.machine(),
         "capability": torch.backends.cpu.get_cpu_capability(),
@@ -100,8 +96,16 @@ def write(rows: Sequence[Any], file: Path) -> None:
         "load": os.getloadavg()[0],
         **{name: version(name) for name in ("torch", "spikingjelly", "numba")},
     }
-    found = {"machine": machine, "rows": [asdict(r) | ({"reached": r.reached} if isinstance(r, Row) else {}) for r in rows]}
+    return {"machine": machine, "rows": [asdict(r) | ({"reached": r.reached} if isinstance(r, Row) else {}) for r in rows]}
+
+
+def write(rows: Sequence[Any], file: Path) -> None:
+    """`to_json` of the rows as a file.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
     try:
-        file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        file.write_text(json.dumps(to_json(rows), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise UserError(f"cannot write {file}: {error.strerror}; name a file in a folder that exists") from error

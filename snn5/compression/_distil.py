@@ -3,8 +3,8 @@
     L_kd = temperature^2  mean_N KL( softmax(z_teacher / temperature) || softmax(z_student / temperature) )
 
 z are the logits averaged over the steps. The inputs are those of the training batch, augmented and mixed as the student sees them; the
-teacher is frozen, in eval mode, and computes in a precision of its own. A figure that was reached with it says so: no published "direct
-training" has a teacher.
+teacher is frozen, in eval mode, and need not compute in the student's precision. A figure that was reached with it says so: no published
+"direct training" has a teacher.
 Source: Hinton, Vinyals, Dean, Distilling the Knowledge in a Neural Network, 2015, arXiv 1503.02531.
 """
 
@@ -16,8 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from snn5.errors import UserError
-from snn5.training import computing
+from snn5.errors import UserError, unknown
+from snn5.training import computing, lay_out
+
+PRECISIONS = ("fp32", "bf16", "auto")
 
 
 class Distillation:
@@ -25,7 +27,8 @@ class Distillation:
 
     Args:
         student: the network in training. teacher: answers logits_TNK to the same x_TNCHW, on the same device; is put in eval mode.
-        temperature: > 0; above 1 the teacher's small probabilities count more. precision: of the teacher's layers (see `computing`).
+        temperature: > 0; above 1 the teacher's small probabilities count more. precision: of the teacher's layers (see `computing`),
+            unless `value` is called while another is chosen.
 
     Raises:
         UserError: a temperature that is not positive.
@@ -68,18 +71,26 @@ class Teacher:
 
     Attributes:
         model: answers logits_TNK to the student's inputs. weight: > 0. temperature, precision: see Distillation.
+        channels_last: put its kernels in the order that is fast for bf16 (see `lay_out`); another order rounds otherwise.
+
+    Raises:
+        UserError: a weight that is not positive, an unknown precision.
     """
 
     model: nn.Module
     weight: float = 1.0
     temperature: float = 2.0
     precision: str = "fp32"
+    channels_last: bool = False
 
     def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise unknown("precision", self.precision, PRECISIONS)
         if not self.weight > 0:
             raise UserError(f"weight={self.weight} of a teacher; need a positive number, or no teacher")
 
     def on(self, student: nn.Module) -> Distillation:
         """The loss between this teacher, moved to where `student` is, and `student`."""
         self.model.to(next(student.parameters()).device)
+        lay_out(self.model, self.channels_last)
         return Distillation(student, self.model, temperature=self.temperature, precision=self.precision)

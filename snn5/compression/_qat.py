@@ -28,7 +28,7 @@ from snn5.compression._synops import SynOpsPenalty
 from snn5.config import Train
 from snn5.errors import UserError
 from snn5.models import add_steps, quantise_membranes, quantise_relus
-from snn5.training import Fit, Samples, fit, lay_out
+from snn5.training import Fit, Samples, fit
 
 
 def quantize(
@@ -55,7 +55,7 @@ def quantize(
         energy_weight: >= 0, of the synaptic operations as a share of the dense ones (see `SynOpsPenalty`).
         activation_bits: for a ReLU twin only: its activations on so many bits, unsigned, with a learned step per layer. ceil(log2(T + 1))
             bits have as many values as T steps have spike counts.
-        teacher: whom the network listens to; moved to the samples' device, its kernels laid out as `settings` say.
+        teacher: whom the network listens to; moved to the samples' device.
         guard: see `fit`.
 
     Returns:
@@ -74,8 +74,6 @@ def quantize(
     if activation_bits is not None:
         _start_activations(model, activation_bits, train, settings.batch_size)
     penalty = SynOpsPenalty(model)
-    if teacher:
-        lay_out(teacher.model, settings.channels_last)
     distillation = teacher.on(model) if teacher else None
 
     def extra(_step: int) -> Tensor:

@@ -20,7 +20,7 @@ from snn5.compression._masks import keep_zeros
 from snn5.compression._synops import SynOps
 from snn5.config import Train
 from snn5.errors import UserError
-from snn5.training import Fit, Regulariser, Samples, fit, lay_out
+from snn5.training import Fit, Regulariser, Samples, fit
 
 
 def sparsify(
@@ -46,8 +46,7 @@ def sparsify(
         settings: epochs, lr and loss of the fine-tuning (warm-up is switched off).
         strength: lambda >= 0; 0 is plain fine-tuning, bit for bit.
         regulariser: what Omega is; default SynOps().
-        teacher: whom the network listens to meanwhile; moved to the samples' device, its kernels laid out as `settings` say. A figure
-            reached with one says so.
+        teacher: whom the network listens to meanwhile; moved to the samples' device. A figure reached with one says so.
         ramp_fraction: share of the steps over which lambda rises linearly from 0.
         guard: see `fit`; a sweep passes False and lets validation refuse a strength that silences the network.
 
@@ -75,7 +74,6 @@ def sparsify(
             stack.enter_context(penalty.watching())
             terms.append(lambda step: strength * min(1.0, (step + 1) / ramp) * penalty.value())
         if teacher is not None:
-            lay_out(teacher.model, settings.channels_last)
             heard, weight = teacher.on(model), teacher.weight
             stack.enter_context(heard.watching())
             terms.append(lambda _step: weight * heard.value())

@@ -25,5 +25,5 @@ def join_stem(checkpoint: Checkpoint, *, parents: dict[str, str] | None = None) 
         raise UserError(f"{card.model!r} has no stem of two convolutions; join_stem is for spiking_airnet")
     if getattr(model, "joined", False):
         return checkpoint
-    made = checkpoint.after(Transform(name="join_stem", parents=parents or {}), model_args={**card.model_args, "joined": True})
+    made = checkpoint.after(Transform(name="join_stem", parents=parents or {}), model_args={**card.model_args, "joined": True}, cutoff=None)
     return Checkpoint(card=made.card, state={name: value.clone() for name, value in joined_state().items()})

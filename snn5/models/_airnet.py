@@ -119,7 +119,9 @@ class AirNet(SpikingModel):
 
     @torch.no_grad()
     def joined_state(self) -> dict[str, Tensor]:
-        """The state of the same network with `joined`, its stem's weights summed in float64."""
+        """The state of the same network with `joined`, its stem's weights summed in float64; of a joined one its own."""
+        if self.joined:
+            return self.state_dict()
         inner, outer = self._whitening.weight.double(), self.stem_conv[1].get_parameter("weight").double()
         side = PATCH + 2
         weight = inner.new_zeros(len(outer), self.in_channels, side, side)

@@ -97,7 +97,7 @@ def _energy(results: Results) -> Target:
     demand = f"at most 1/{1 / goal:.0f} of the energy of an equally accurate ANN"
     judged = [_judged(results, stage) for stage in stages]
     if not judged:
-        notes: tuple[str, ...] = ("Stage p6_integrate has no figures yet.",)
+        notes: tuple[str, ...] = ("Stage p6_integrate has no figures yet.", *_recorded_energy(results))
         return Target(number=2, title="Energy", demand=demand, verdict="not measured yet", figure="", notes=notes)
     verdict: Verdict = "reached" if all(reached for _, reached, _ in judged) else "not reached"
     notes = ("Arithmetic only, against an ANN that skips no zeros.", *(note for *_, note in judged), *_recorded_energy(results))
@@ -108,14 +108,14 @@ def _energy(results: Results) -> Target:
 def _recorded_energy(results: Results) -> list[str]:
     """What the recorded chain on CIFAR-10 gave."""
     notes = []
-    for name, entry in (results.recorded.get("cifar10_chain") or {"profiles": {}})["profiles"].items():
+    for entry in (results.recorded.get("cifar10_chain") or {"runs": {}})["runs"].values():
         own, ann, n = entry["rows"]["cutoff"]["metrics"], entry["rows"]["ann"]["metrics"], entry["rows"]["cutoff"]["n_test"]
         dense, skip, memory = (own[f"cost/{key}"] for key in ("ratio_ann_dense", "ratio_ann_zero_skip", "memory_ratio_ann_dense"))
         gap = 100 * (ann["test/acc"] - own["test/acc"])
         notes.append(
-            f"Recorded on CIFAR-10 (`{name}`, {seeds(len(entry['seeds']))}, n = {whole(n)}), no part of the verdict: {fraction(dense)} of "
-            f"the dense ANN, {fraction(skip)} of one that skips zeros; with memory traffic {fraction(memory)} of the dense one. Accuracy: "
-            f"SNN {100 * own['test/acc']:.2f}{THIN}%, ANN {100 * ann['test/acc']:.2f}{THIN}%: {_equal(gap)}."
+            f"Recorded on CIFAR-10 (`{entry['profile']}`, seed {entry['seed']}, n = {whole(n)}), no part of the verdict: {fraction(dense)} "
+            f"of the dense ANN, {fraction(skip)} of one that skips zeros; with memory traffic {fraction(memory)} of the dense one. "
+            f"Accuracy: SNN {100 * own['test/acc']:.2f}{THIN}%, ANN {100 * ann['test/acc']:.2f}{THIN}%: {_equal(gap)}."
         )
     return notes
 
@@ -186,7 +186,7 @@ def _tracks(results: Results, track: str) -> list[tuple[dict[str, float], str]]:
 
 def _equal(gap: float) -> str:
     """How the SNN's accuracy stands to the ANN's, in points."""
-    if gap > EQUAL_POINTS:
+    if gap > EQUAL_POINTS + 1e-9:
         return f"{gap:.1f} points lower, more than the {EQUAL_POINTS:.1f} that counts as equal here"
     return f"{abs(gap):.1f} points {'lower' if gap > 0 else 'higher'}, which counts as equal here"
 

@@ -26,7 +26,6 @@ from snn5.training import once, samples
 
 STEPS = ("start", "sparse", "pruned", "quantised", "cutoff")
 RIVALS = ("ann", "qnn", "ann_pruned")
-METHOD = "sbc_sequential"  # that of p4_prune
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +86,7 @@ def shrunk(
     """
     train, val, draw = samples(splits.train), samples(splits.val), torch.Generator().manual_seed(seed)
     few = calibration_samples(splits.train, per_class=settings.calibration_per_class, generator=draw)
-    pruned, _ = once(lambda: prune(sparse, few, sparsity=variant[0], method=METHOD))
+    pruned, _ = once(lambda: prune(sparse, few, sparsity=variant[0], method=settings.prune_method))
     rules: dict[str, Any] = {"teacher": _teacher(twin, settings), "generator": draw, "tick": tick}
     quantised, _ = quantize(pruned, train, val, tuned, bits=variant[1], energy_weight=choices.strength, **rules)
     return {"pruned": pruned, "quantised": quantised}
@@ -114,7 +113,7 @@ def rivals(
     rules: dict[str, Any] = {"generator": draw, "tick": tick}
     qnn, _ = quantize(twin, train, val, tuned, bits=bits, activation_bits=ceil(log2(final.card.time_steps + 1)), **rules)
     few = calibration_samples(splits.train, per_class=settings.calibration_per_class, generator=draw)
-    pruned, _ = once(lambda: prune_to(twin, few, nnz=params_nnz(final.build()), method=METHOD))
+    pruned, _ = once(lambda: prune_to(twin, few, nnz=params_nnz(final.build()), method=settings.prune_method))
     trained, _ = sparsify(pruned, train, val, tuned, strength=0.0, **rules)
     return {"ann": twin, "qnn": qnn, "ann_pruned": trained}
 
@@ -126,4 +125,5 @@ def recipe_of(slot: Train, settings: Integration, epochs: int) -> Train:
 
 def _teacher(twin: Checkpoint, settings: Integration) -> Teacher:
     how: dict[str, Any] = {"temperature": settings.temperature, "precision": settings.teacher_precision}
+    how["channels_last"] = settings.teacher_channels_last
     return Teacher(model=twin.build(), weight=settings.teacher_weight, **how)

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from itertools import count
 from typing import TypeVar
@@ -25,6 +26,7 @@ from snn5.errors import UserError
 
 T = TypeVar("T")
 
+PATIENCE = timedelta(hours=3)  # for what the first process does alone (see `once`)
 _openings = count()
 
 
@@ -106,7 +108,8 @@ def distributed() -> Iterator[Group]:
         return
     # Each opening has a corner of its own in torchrun's store: Gloo would find the addresses of the one before.
     store = dist.PrefixStore(f"snn5/{next(_openings)}", _store(rank, size))
-    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", store=store, rank=rank, world_size=size)
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
     yield Group(rank=rank, size=size)
     # A DistributedDataParallel that outlived the group would take the last hold of it along with the interpreter's lock, and wait for
     # threads that need that lock. Whoever wrapped a model drops it before leaving; cycles go here.

@@ -83,6 +83,18 @@ def test_the_teacher_computes_in_its_own_precision() -> None:
         assert seen[-2:] == [torch.float32, dtype]
 
 
+def test_the_teachers_kernels_lie_as_asked() -> None:
+    for asked in (False, True):
+        conv, student = nn.Conv2d(3, 4, 3), Fixed([0.0, 0.0])
+        Teacher(model=conv, channels_last=asked).on(student)
+        assert conv.weight.is_contiguous(memory_format=torch.channels_last) is asked
+
+
+def test_an_unknown_precision_is_refused() -> None:
+    with pytest.raises(UserError, match="fp16"):
+        Teacher(model=Fixed([0.0]), precision="fp16")
+
+
 def test_a_temperature_must_be_positive() -> None:
     with pytest.raises(UserError, match=r"temperature=0\.0; need a positive number"):
         Distillation(Fixed([0.0, 1.0]), Fixed([0.0, 1.0]), temperature=0.0)

@@ -9,12 +9,16 @@ import torch
 from test_cifar10_compressed import network
 from test_cifar10_experiment import ROOT, SPLITS
 
-from experiments import cifar10_chain
+from experiments import _chain, cifar10_chain
 from snn5 import checkpoint, config
 from snn5.checkpoint import of
 from snn5.config import Effort
+from snn5.errors import UserError
 from snn5.files import read_json
 from snn5.models import ann_twin
+from snn5.report import Results
+from snn5.report._targets import targets
+from snn5.report.sections import _cifar10_chain
 from snn5.training import Group
 
 ROWS = {"ann", "qnn", "ann_pruned", "start", "sparse", "pruned", "quantised", "cutoff"}
@@ -28,13 +32,13 @@ def asked() -> cifar10_chain.Plan:
     return replace(found, train=train, chain=chain, cutoff=replace(found.cutoff, epsilons=[0.1]), sparsity=0.3)
 
 
-def begin(folder: Path) -> None:
+def begin(folder: Path, seed: int = 0) -> None:
     """A network and its twin where experiments.cifar10 would put them."""
     made = network()
-    checkpoint.save(made, folder / "cifar10_fast-seed0" / "chosen.safetensors")
+    checkpoint.save(made, folder / f"cifar10_fast-seed{seed}" / "chosen.safetensors")
     twin = ann_twin(made.build())
     card = replace(made.card, time_steps=1, neuron="relu", twin=True, model_args={**made.card.model_args, "time_steps": 1})
-    checkpoint.save(of(twin, card), folder / "cifar10_fast-seed0" / "twin.safetensors")
+    checkpoint.save(of(twin, card), folder / f"cifar10_fast-seed{seed}" / "twin.safetensors")
 
 
 def test_the_plan_is_valid_and_takes_from_params_what_it_does_not_name(asked: cifar10_chain.Plan) -> None:
@@ -49,27 +53,65 @@ def test_rows_rivals_engine_and_times(asked: cifar10_chain.Plan, tmp_path: Path,
     chosen = config.load(ROOT / "params.yaml", "cifar10_fast")
     where: dict[str, Any] = {"result": tmp_path / "result.json", "begun": tmp_path, "kept": tmp_path / "kept"}
     cifar10_chain.main(chosen, 0, asked, **where)
-    entry = read_json(tmp_path / "result.json")["profiles"]["cifar10_fast"]
-    assert set(entry["rows"]) == ROWS and {row["n_test"] for row in entry["rows"].values()} == {20}
+    found = read_json(tmp_path / "result.json")
+    [(name, entry)] = found["runs"].items()
+    assert name == "cifar10_fast-seed0" and set(entry["rows"]) == ROWS and {row["n_test"] for row in entry["rows"].values()} == {20}
     final = entry["rows"]["cutoff"]["metrics"]
-    assert all(
-        f"cost/{kind}_{rival}" in final
-        for kind in ("ratio", "memory_ratio")
-        for rival in ("ann_dense", "ann_zero_skip", "qnn", "ann_pruned")
-    )
+    rivals = ("ann_dense", "ann_zero_skip", "qnn", "ann_pruned")
+    assert all(f"cost/{kind}_{rival}" in final for kind in ("ratio", "memory_ratio") for rival in rivals)
     assert final["cost/steps_mean"] <= 2 and entry["rows"]["start"]["metrics"]["cost/steps_mean"] == 2
-    assert entry["parity"]["engine/differences"] == 0.0 and entry["engine"]["n"] == 20
-    assert {row["baseline"].split(" (")[0] for row in entry["times"]} >= {"dense twin in PyTorch", "the same network in SpikingJelly"}
+    assert entry["parity"]["engine/differences"] == 0.0 and entry["engine"]["n"] == entry["parity"]["n"] == 20
+    baselines = {row["baseline"].split(" (")[0] for row in entry["times"]["rows"]}
+    assert baselines >= {"dense twin in PyTorch", "the same network in SpikingJelly"}
+    results = Results({}, {"cifar10_chain": found})
+    assert (
+        len(_cifar10_chain.parts(results)) == 2 and "Recorded on CIFAR-10 (`cifar10_fast`, seed 0, n = 20)" in targets(results)[1].notes[-1]
+    )
 
     def refuse(*_args: Any, **_kwargs: Any) -> Any:
         raise AssertionError("made once already")
 
-    before = (tmp_path / "result.json").read_text()
-    for name in ("sparse_of", "shrunk", "stopped", "rivals"):
-        monkeypatch.setattr(f"experiments._chain.{name}", refuse)
+    for step in ("sparse_of", "shrunk", "stopped", "rivals"):
+        monkeypatch.setattr(f"experiments._chain.{step}", refuse)
     cifar10_chain.main(chosen, 0, asked, **where)
-    again = read_json(tmp_path / "result.json")["profiles"]["cifar10_fast"]
-    assert again["rows"] == entry["rows"] and before != ""
+    assert read_json(tmp_path / "result.json")["runs"][name]["rows"] == entry["rows"]
+    with pytest.raises(AssertionError, match="made once already"):
+        cifar10_chain.main(chosen, 0, replace(asked, sparsity=0.4), **where)
+
+
+def test_a_second_seed_stands_beside_the_first(asked: cifar10_chain.Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cifar10_chain, "frames_of", lambda _chosen: SPLITS)
+    monkeypatch.setattr(cifar10_chain, "ported", lambda *_args: {})
+    chosen = config.load(ROOT / "params.yaml", "cifar10_fast")
+    for seed in (1, 0):
+        begin(tmp_path, seed)
+        cifar10_chain.main(chosen, seed, asked, result=tmp_path / "result.json", begun=tmp_path, kept=tmp_path / "kept")
+    assert list(read_json(tmp_path / "result.json")["runs"]) == ["cifar10_fast-seed0", "cifar10_fast-seed1"]
+
+
+def test_a_network_without_a_guide_is_refused(asked: cifar10_chain.Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cifar10_chain, "frames_of", lambda _chosen: SPLITS)
+    begin(tmp_path)
+    (tmp_path / "cifar10_fast-seed0" / "twin.safetensors").unlink()
+    with pytest.raises(UserError, match="needs a network that had a guide"):
+        cifar10_chain.main(config.load(ROOT / "params.yaml", "cifar10_fast"), 0, asked, begun=tmp_path, kept=tmp_path / "kept")
+
+
+def test_another_number_of_steps_is_noted_and_takes_no_exit_along() -> None:
+    made = network()
+    early = replace(made, card=replace(made.card, cutoff={"rule": "gap", "thresholds": [1.0, 1.0, 1.0]}))
+    found = cifar10_chain.at_steps(early, 2)
+    assert found.card.time_steps == found.build().time_steps == 2 and found.card.cutoff is None
+    assert found.card.transforms[-1].args == {"time_steps": 2}
+
+
+def test_the_first_training_images_fit_the_exit(asked: cifar10_chain.Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(_chain, "choose_cutoff", lambda _source, train, _val, **_rules: seen.append(train))
+    for count in (5, None):
+        _chain.stopped(replace(asked, calibrated=count), network(), SPLITS, 0)
+    assert [split.x_TNCHW.shape[1] for split in seen] == [len(split.y_N) for split in seen] == [5, 64]
+    assert (seen[0].index_N == SPLITS.train.index_N[:5]).all()
 
 
 def test_other_settings_make_all_anew(tmp_path: Path) -> None:

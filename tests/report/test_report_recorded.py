@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import report_records
 
+from snn5.bench import Row, to_json
 from snn5.report import Results, read
 from snn5.report._parts import Table
 from snn5.report._targets import targets
@@ -179,36 +180,45 @@ def cifar10_chain(gap: float = 0.008) -> dict[str, Any]:
 
     ratios = {"cost/ratio_ann_dense": 0.025, "cost/ratio_ann_zero_skip": 0.0625, "cost/memory_ratio_ann_dense": 0.05}
     named = {name: row(0.9) for name in ("qnn", "ann_pruned", "start", "sparse", "pruned", "quantised")}
-    time = {"name": "net", "baseline": "dense twin", "theirs": 4.0, "ours": 2.0, "ratio": 2.0, "low": 1.9, "high": 2.1, "target": 5.0}
+    row_ = Row(name="net", baseline="dense twin", unit="ms", theirs=4, ours=2, ratio=2, low=1.9, high=2.1, target=5, repeats=15)
+    effort = {"epochs": 6, "quantised_epochs": 8}
     return {
-        "seeds": [2],
-        "settings": {"time_steps": 2, "chain": {"frames": {"epochs": 6, "quantised_epochs": 8}}, "bits": 4, "sparsity": 0.8},
+        "profile": "cifar10_guided",
+        "seed": 2,
+        "settings": {"time_steps": 2, "chain": {"frames": effort, "prune_method": "magnitude"}, "bits": 4, "sparsity": 0.8},
         "rows": {**named, "ann": row(0.92 + gap), "cutoff": row(0.92, **{"cost/steps_mean": 1.254}, **ratios)},
         "engine": {"test/acc": 0.9195, "cost/steps_mean": 1.25, "n": 10000},
-        "parity": {"engine/differences": 0.0, "engine/compared": 12_340_000.0},
-        "times": [{**time, "reached": False}],
+        "parity": {"engine/differences": 0.0, "engine/compared": 12_340_000.0, "n": 100},
+        "times": to_json([row_]),
     }
 
 
 def test_the_cifar10_chain_shows_every_step_and_the_engine() -> None:
-    found = {"command": "python -m x", "profiles": {"cifar10_guided": cifar10_chain()}}
+    found = {"command": "python -m x", "runs": {"cifar10_guided-seed2": cifar10_chain()}}
     steps, times = _cifar10_chain.parts(recorded("cifar10_chain", found))
     names = ["dense twin", "quantised twin", "pruned twin", *(f"P6: {n}" for n in ("start", "sparse", "pruned", "quantised", "cutoff"))]
     assert isinstance(steps, Table) and isinstance(times, Table) and [row[0] for row in rows(steps)] == names
     assert rows(steps)[-1][1:6] == ["92.00", "1.25", "400 000", "215", "3.21"]
     assert rows(steps)[-1][6:] == ["1/40.0", "1/16.0", "–", "–", "1/20.0 / – / – / –", "10 000"]
-    assert "seed 2, T = 2;" in steps.note and "80 % of the weights pruned" in steps.note and "6 sparse, 8 on 4 bits" in steps.note
+    assert (
+        "seed 2, T = 2;" in steps.note and "80 % of the weights pruned" in steps.note and "6 sparse, 8 on 4 bits, 8 for each" in steps.note
+    )
     assert rows(times) == [["net", "dense twin", "4.000", "2.000", "2.00", "1.90 – 2.10", "5", "no"]]
-    assert "91.95 % of 10 000 test images after 1.25 steps; 0 of 12.3 million" in times.note.replace("\u202f", " ")
+    assert "91.95 % of 10 000 test images after 1.25 steps. Of the first 100 images 0 of 12.3 million" in times.note.replace("\u202f", " ")
     assert _cifar10_chain.parts(Results({})) == []
 
 
 @pytest.mark.parametrize(
-    ("gap", "said"), [(0.008, "0.8 points lower, which counts as equal"), (0.02, "2.0 points lower, more than the 1.0")]
+    ("gap", "said"),
+    [
+        (0.008, "0.8 points lower, which counts as equal"),
+        (0.01, "1.0 points lower, which counts as equal"),
+        (0.02, "2.0 points lower, more than the 1.0"),
+    ],
 )
 def test_the_second_target_tells_of_cifar10_and_does_not_judge_by_it(gap: float, said: str) -> None:
     plain = report_records.results()
-    found = {"command": "python -m x", "profiles": {"cifar10_guided": cifar10_chain(gap)}}
+    found = {"command": "python -m x", "runs": {"cifar10_guided-seed2": cifar10_chain(gap)}}
     before, after = targets(plain)[1], targets(Results(plain.records, {"cifar10_chain": found}))[1]
     assert (before.verdict, before.figure) == (after.verdict, after.figure) and after.notes[:-1] == before.notes
     note = after.notes[-1].replace("\u202f", " ")

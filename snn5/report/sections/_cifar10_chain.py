@@ -11,17 +11,17 @@ from snn5.report.sections._nmnist_chain import CHAIN, RIVALS, label_of, share
 
 
 def parts(results: Results) -> list[Part]:
-    """For each profile that was taken through the chain: its rows, and its times; nothing where none was."""
+    """For each network that was taken through the chain: its rows, and its times; nothing where none was."""
     found = results.recorded.get("cifar10_chain")
     if not found:
         return []
     made: list[Part] = []
-    for profile, entry in found["profiles"].items():
-        made += [_rows(profile, entry, found["command"]), _times(profile, entry)]
+    for entry in found["runs"].values():
+        made += [_rows(entry, found["command"]), _times(entry)]
     return made
 
 
-def _rows(profile: str, entry: Mapping[str, Any], command: str) -> Table:
+def _rows(entry: Mapping[str, Any], command: str) -> Table:
     rows = []
     for name in CHAIN:
         own = entry["rows"][name]["metrics"]
@@ -37,20 +37,21 @@ def _rows(profile: str, entry: Mapping[str, Any], command: str) -> Table:
     asked = entry["settings"]
     effort = asked["chain"]["frames"]
     note = (
-        f"{profile}, seed {', '.join(map(str, entry['seeds']))}, T = {asked['time_steps']}; the network and its twins have a stem of one "
-        f"convolution. Epochs: {effort['epochs']} sparse, {effort['quantised_epochs']} on {asked['bits']} bits, {effort['epochs']} for "
-        f"each ANN rival; {100 * asked['sparsity']:g} % of the weights pruned; the network listens to its twin. Energy: arithmetic at "
-        "45 nm, integer beside the quantised twin, else FP32; with memory: plus traffic and neuron updates, on both sides. "
+        f"{entry['profile']}, seed {entry['seed']}, T = {asked['time_steps']}; the network and its twins have a stem of one convolution. "
+        f"Epochs: {effort['epochs']} sparse, {effort['quantised_epochs']} on {asked['bits']} bits, {max(effort.values())} for each ANN "
+        f"rival; {100 * asked['sparsity']:g} % of the weights pruned ({asked['chain']['prune_method']}); the network listens to its twin. "
+        "Energy: arithmetic at 45 nm, integer beside the quantised twin, else FP32; with memory: plus traffic and neuron updates, on both "
+        "sides. "
         f"Command: {command}."
     )
     return Table(title="Recorded: CIFAR-10 from sparsity to cutoff", columns=columns, rows=rows, note=note)
 
 
-def _times(profile: str, entry: Mapping[str, Any]) -> Table:
+def _times(entry: Mapping[str, Any]) -> Table:
     own, parity = entry["engine"], entry["parity"]
     note = (
         f"In whole numbers, with its early exit: {100 * own['test/acc']:.2f} % of {whole(own['n'])} test images after "
-        f"{decimal(own['cost/steps_mean'], 2)} steps; {parity['engine/differences']:.0f} of {parity['engine/compared'] / 1e6:.1f} million "
-        "spikes and logits differ from the exact reference. One image at a time, one thread, processor time of the thread."
+        f"{decimal(own['cost/steps_mean'], 2)} steps. Of the first {parity['n']} images {parity['engine/differences']:.0f} of "
+        f"{parity['engine/compared'] / 1e6:.1f} million spikes and logits differ from the exact reference (the accuracy below is theirs)."
     )
-    return clock(f"Recorded: the engine on {profile} after the chain", entry["times"], note)
+    return clock(f"Recorded: the engine on {entry['profile']}, seed {entry['seed']}, after the chain", entry["times"], note)

@@ -1,6 +1,6 @@
 """P5.2: the event-driven engine against the exact reference and against float, and what the clock said where it was recorded."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from snn5.report._parts import Missing, Part, Table
@@ -69,16 +69,16 @@ def _times(results: Results) -> list[Part]:
     found: Mapping[str, Any] | None = results.recorded.get("infer")
     if not found:
         return []
+    return [clock("Recorded: an answer of the engine on the clock", found, f"Command: {COMMAND}.")]
+
+
+def clock(title: str, found: Mapping[str, Any], note: str) -> Table:
+    """What `snn5 bench infer` found, and how, before `note`."""
     machine = found["machine"]
-    note = (
+    how = (
         f"One sample at a time, one thread, medians of {found['rows'][0]['repeats']} turns of 8 answers, processor time of the thread; "
-        f"{machine['cpu']} with {machine['capability']}, torch {machine['torch']}, numba {machine['numba']}. Command: {COMMAND}."
+        f"{machine['cpu']} with {machine['capability']}, torch {machine['torch']}, numba {machine['numba']}."
     )
-    return [clock("Recorded: an answer of the engine on the clock", found["rows"], note)]
-
-
-def clock(title: str, found: Sequence[Mapping[str, Any]], note: str) -> Table:
-    """The rows of `snn5 bench infer`."""
     rows = [
         [
             row["name"],
@@ -90,7 +90,7 @@ def clock(title: str, found: Sequence[Mapping[str, Any]], note: str) -> Table:
             f"{row['target']:.2g}" + (f" – {row['most']:.2g}" if row.get("most") else ""),
             "yes" if row["reached"] else "no",
         ]
-        for row in found
+        for row in found["rows"]
     ]
     columns = ("what", "against", "theirs, ms", "engine, ms", "ratio", "range", "asked", "reached")
-    return Table(title=title, columns=columns, rows=rows, left=2, note=note)
+    return Table(title=title, columns=columns, rows=rows, left=2, note=f"{how} {note}")

@@ -11,9 +11,7 @@ CHAIN = ("ann", "qnn", "ann_pruned", "start", "sparse", "pruned", "quantised", "
 
 def label_of(name: str) -> str:
     """What a row of a chain is called."""
-    return (
-        f"P6: {name}" if name in CHAIN[3:] else {"ann": "dense twin", "qnn": "quantised twin", "ann_pruned": "pruned twin"}.get(name, name)
-    )
+    return f"P6: {name}" if name in CHAIN[3:] else TWINS.get(name, name)
 
 
 def share(ratio: float | None) -> str:
