@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 Int = NDArray[np.int64]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """What the engine found for each sample.
 
     Attributes:
@@ -86,9 +85,10 @@ class Engine:
         cutoff = self._cutoff if early else self._cutoff[:0]
         held = len(x) == 1
 
+        tables = self.program.tables
+
         def work(worker: int, start: int, stop: int) -> int:
-            state, tables = self._states[worker], self.program.tables
-            return int(run(tables, state, x, (start, stop), (0, steps), held, cutoff, logits, sums, exits, ops, spikes))
+            return int(run(tables, self._states[worker], x, (start, stop), (0, steps), held, cutoff, logits, sums, exits, ops, spikes))
 
         self._check(_share(work, n, len(self._states)))
         return Answer(

@@ -1,8 +1,8 @@
 """The compiled loop: from the events of each source to the events of the next population, for as many steps as are needed.
 
-Narrow convolutions add event by event, and then all their neurons take their step (see `_scatter`). Elsewhere, for every position of a
-population the rows of weights of all events in its receptive field are listed and added, all output channels at once; then the neurons of
-the position take their step, and those that fire become events; where nothing arrives and nothing is left, nothing is done.
+Narrow convolutions and pools add event by event, and then all their neurons take their step (see `_scatter`). Elsewhere, for every
+position of a population the rows of weights of all events in its receptive field are listed and added, all output channels at once; then
+the neurons of the position take their step, and those that fire become events; where nothing arrives and nothing is left, nothing is done.
 Without an early exit a population runs all its steps before the next one begins: its weights and the potentials of a position stay close.
 """
 
@@ -13,7 +13,8 @@ import numpy as np
 from snn5.inference.engine import _table as k
 from snn5.inference.engine._compiled import compiled, helper
 from snn5.inference.engine._rows import add_groups, add_list, list_rows, read_input, shift_events
-from snn5.inference.engine._scatter import scatter, scatter_input, sweep, sweep_held
+from snn5.inference.engine._scatter import scatter_16, scatter_32, scatter_64, scatter_input, scatter_own
+from snn5.inference.engine._sweep import sweep, sweep_held
 from snn5.inference.engine._vectors import V_MAX, copy_shifted, lowest_bit, update, without_lowest
 
 
@@ -112,10 +113,17 @@ def scattered_steps(p, count, fresh, still, program, state, ops):  # type: ignor
         if first or not (still and given):
             for j in range(p[k.FIRST], p[k.FIRST] + p[k.COUNT]):
                 s = syns[j]
+                source = pops[s[k.SOURCE]]
                 if given:
-                    reached = scatter_input(p, pops[s[k.SOURCE]], s, n, program, state)
+                    reached = scatter_input(p, source, s, n, program, state)
+                elif s[k.GROUPED]:
+                    reached = scatter_own(p, source, s, n, program, state)
+                elif p[k.PADDED] == 16:
+                    reached = scatter_16(p, source, s, n, program, state)
+                elif p[k.PADDED] == 32:
+                    reached = scatter_32(p, source, s, n, program, state)
                 else:
-                    reached = scatter(p, pops[s[k.SOURCE]], s, n, program, state)
+                    reached = scatter_64(p, source, s, n, program, state)
                 ops[k.SYNOPS] += reached * s[k.GROUP_OUT]
         if still and given:
             found = sweep_held(p, n, first, state[14], program, state)

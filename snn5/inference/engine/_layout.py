@@ -19,7 +19,7 @@ from snn5.inference.engine._reach import images, scattered
 if TYPE_CHECKING:
     from snn5.hardware import IntegerNetwork, Population, Readout, Synapses
 
-LANES, SLACK = 16, 32
+LANES, SLACK = 16, 64  # vectors write up to SLACK numbers behind what is asked
 MOST = 2**31 - 1
 V_MAX = 2**23 - 1
 NEVER = 2**30  # a threshold that no 24-bit potential reaches
@@ -113,7 +113,7 @@ def lay_out(network: "IntegerNetwork") -> Program:
             field = int(rows[-1][k.KERNEL_H] * rows[-1][k.KERNEL_W]) * shapes[source][0]
             listed = listed * together + field
             longest = max(longest, listed + SLACK)
-        many = 64 // padded if p[k.SCATTERED] else 1  # positions that take their step together
+        many = max(1, 64 // padded) if p[k.SCATTERED] else 1  # positions that take their step together
         at["channel"] += many * padded
         at["static"] += size * padded if p[k.FROM_INPUT] and not p[k.SCATTERED] else 0
         biases.append(np.tile(_pad(bias if is_readout else 64 * bias, 0), many))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BYTE, SHORT = 127, 32767
 LANES = 64  # neurons that take a step together
-FEW = 32  # channels of a position; with more, lists of events pay, since its sums then stay in registers (see `_rows`)
+FEW = 64  # channels of a position; with more, lists of events pay as well, and lay out less (see `_rows`)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,17 +54,21 @@ def axis(inputs: int, outputs: int, kernel: int, stride: int, padding: int) -> A
 
 
 def scattered(synapses: "Sequence[Synapses]", shape: tuple[int, int, int], padded: int, given: str) -> bool:
-    """Whether a population's sums are made event by event: convolutions of int8 weights whose rows are whole vectors; of spikes alone, if
-    the sums fit into 16 bits and a position has few channels; or of the network's input alone (`given`)."""
-    if not synapses or any(s.kind != "conv" or s.groups > 1 for s in synapses) or padded not in (16, 32, 64) or shape[2] * padded % LANES:
+    """Whether a population's sums are made event by event: convolutions of int8 weights whose rows are whole vectors; of the network's
+    input alone (`given`), or of spikes alone, if the sums fit into 16 bits and a position has few channels or each channel hears its own.
+    """
+    if not synapses or any(s.kind != "conv" for s in synapses) or shape[2] * padded % LANES or (LANES % padded and padded % LANES):
         return False
+    own, from_input = [s.groups > 1 for s in synapses], [s.source == given for s in synapses]
     flat = [np.asarray(s.weight, np.int64).reshape(shape[0], -1) for s in synapses]
     if max(int(np.abs(w).max(initial=0)) for w in flat) > BYTE:
         return False
-    if any(s.source == given for s in synapses):
-        return all(s.source == given for s in synapses)
+    if any(from_input):
+        return all(from_input) and not any(own) and padded <= FEW
+    if any(s.groups > 1 and (s.groups, 1) != s.weight.shape[:2] for s in synapses) or (padded > FEW and not all(own)):
+        return False
     up, down = (sum(np.maximum(sign * w, 0).sum(1) for w in flat) for sign in (1, -1))
-    return padded <= FEW and max(up.max(), down.max()) <= SHORT
+    return max(up.max(), down.max()) <= SHORT
 
 
 def images(
@@ -101,7 +105,8 @@ def images(
             places[key] = np.array([sum(map(len, arena))])
             arena.append(_arranged(np.asarray(one.weight, np.int64), down, across, padded).astype(np.int8).ravel())
         row = np.zeros(k.SYNAPSES, np.int64)
-        row[[k.SOURCE, k.GROUP_OUT, k.WEIGHT_AT]] = source, one.weight.shape[0], places[key][0]
+        row[[k.SOURCE, k.GROUPED, k.WEIGHT_AT]] = source, one.groups > 1, places[key][0]
+        row[k.GROUP_OUT] = one.weight.shape[0] // one.groups
         row[[k.ROW, k.LINE]] = one.weight.shape[2] * kernel_row, kernel_row
         for column, table in ((k.REACH_X, _table(across, padded, padded, padded)), (k.REACH_Y, _table(down, line, kernel_row, 1))):
             row[column] = 1 + sum(one.size for one in reaches)

@@ -53,23 +53,27 @@ def _widen(builder: Any, value: Any, bits: int, lanes: int) -> Any:
     return value if value.type.element.width == bits else builder.sext(value, _vector(bits, lanes))
 
 
-def _loop(builder: Any, start: Any, stop: Any, stride: int, carried: Any, body: Callable[[Any, Any], Any]) -> Any:
-    """for i in range(start, stop, stride): carried = body(i, carried). `carried` stays in registers."""
+def _loop(
+    builder: Any, start: Any, stop: Any, carried: list[Any], body: Callable[[Any, list[Any]], list[Any]], stride: int = 1
+) -> list[Any]:
+    """for i in range(start, stop, stride): carried = body(i, carried). What is `carried` stays in registers."""
     before = builder.block
     head, inside, after = (builder.append_basic_block(name) for name in ("head", "inside", "after"))
     builder.branch(head)
     builder.position_at_end(head)
-    index, value = builder.phi(I64), builder.phi(carried.type)
+    index, values = builder.phi(I64), [builder.phi(value.type) for value in carried]
     index.add_incoming(start, before)
-    value.add_incoming(carried, before)
+    for phi, value in zip(values, carried, strict=True):
+        phi.add_incoming(value, before)
     builder.cbranch(builder.icmp_signed("<", index, stop), inside, after)
     builder.position_at_end(inside)
-    following = body(index, value)
+    following = body(index, values)
     index.add_incoming(builder.add(index, ir.Constant(I64, stride)), builder.block)
-    value.add_incoming(following, builder.block)
+    for phi, value in zip(values, following, strict=True):
+        phi.add_incoming(value, builder.block)
     builder.branch(head)
     builder.position_at_end(after)
-    return value
+    return values
 
 
 @intrinsic(prefer_literal=True)
@@ -81,14 +85,16 @@ def add_rows(_context, lanes, bits, acc, acc_at, weights, block, rows, start, st
         _, _, acc_v, acc_i, w_v, block_v, rows_v, start_v, stop_v, factor_v = args
         acc_p, w_p, rows_p = (_data(context, builder, t, v) for t, v in ((acc, acc_v), (weights, w_v), (rows, rows_v)))
 
-        def body(i: Any, total: Any) -> Any:
+        def body(i: Any, sofar: list[Any]) -> list[Any]:
+            [total] = sofar
             for j in range(4):
                 row = builder.load(builder.gep(rows_p, [builder.add(i, ir.Constant(I64, j))]))
                 where = builder.add(builder.sext(row, I64), block_v)
                 total = builder.add(total, _widen(builder, _load(builder, w_p, where, weights.dtype.bitwidth, n), wide, n))
-            return total
+            return [total]
 
-        total = _widen(builder, _loop(builder, start_v, stop_v, 4, _all(wide, n, 0), body), 32, n)
+        [total] = _loop(builder, start_v, stop_v, [_all(wide, n, 0)], body, 4)
+        total = _widen(builder, total, 32, n)
         total = builder.mul(total, _splat(builder, builder.trunc(factor_v, I32), n))
         _store(builder, builder.add(_load(builder, acc_p, acc_i, 32, n), total), acc_p, acc_i)
         return context.get_dummy_value()
@@ -108,7 +114,7 @@ def add_run(_context, lanes, sums, sums_at, weights, start, count, factor):  # t
         _, sums_v, at_v, w_v, start_v, count_v, factor_v = args
         sums_p, w_p = _data(context, builder, sums, sums_v), _data(context, builder, weights, w_v)
 
-        def body(i: Any, nothing: Any) -> Any:
+        def body(i: Any, nothing: list[Any]) -> list[Any]:
             more = _widen(builder, _load(builder, w_p, builder.add(start_v, i), weights.dtype.bitwidth, n), bits, n)
             if bits == 32:
                 more = builder.mul(more, _splat(builder, builder.trunc(factor_v, I32), n))
@@ -116,10 +122,43 @@ def add_run(_context, lanes, sums, sums_at, weights, start, count, factor):  # t
             _store(builder, builder.add(_load(builder, sums_p, where, bits, n), more), sums_p, where)
             return nothing
 
-        _loop(builder, ir.Constant(I64, 0), count_v, n, ir.Constant(I32, 0), body)
+        _loop(builder, ir.Constant(I64, 0), count_v, [], body, n)
         return context.get_dummy_value()
 
     return types.none(lanes, sums, types.int64, weights, types.int64, types.int64, types.int64), make
+
+
+@intrinsic(prefer_literal=True)
+def add_patch(_context, lanes, side, sums, sums_at, sums_row, weights, start, row, line, chan, first, stop):  # type: ignore[no-untyped-def]
+    """Add the weights of a position's events to the square of positions that they reach; `side` is a literal.
+
+        sums[sums_at + y sums_row + x lanes + c] += sum_i weights[start + chan[i] row + y line + x lanes + c]
+
+    y, x < side, c < lanes, first <= i < stop, and there is an i. The sums stay in registers from the first event to the last.
+    """
+    n, m, bits = lanes.literal_value, side.literal_value, sums.dtype.bitwidth
+
+    def make(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _, _, sums_v, at_v, step_v, w_v, start_v, row_v, line_v, chan_v, first_v, stop_v = args
+        sums_p, w_p, chan_p = (_data(context, builder, t, value) for t, value in ((sums, sums_v), (weights, w_v), (chan, chan_v)))
+        grid = [(y, ir.Constant(I64, x * n)) for y in range(m) for x in range(m)]
+        rows = [builder.mul(step_v, ir.Constant(I64, y)) for y in range(m)]
+        lines = [builder.mul(line_v, ir.Constant(I64, y)) for y in range(m)]
+        places = [builder.add(builder.add(at_v, rows[y]), across) for y, across in grid]
+        taps = [builder.add(builder.add(start_v, lines[y]), across) for y, across in grid]
+
+        def body(i: Any, sofar: Any) -> Any:
+            begin = builder.mul(builder.sext(builder.load(builder.gep(chan_p, [i])), I64), row_v)
+            found = (_load(builder, w_p, builder.add(begin, tap), weights.dtype.bitwidth, n) for tap in taps)
+            return [builder.add(value, _widen(builder, more, bits, n)) for value, more in zip(sofar, found, strict=True)]
+
+        held = [_load(builder, sums_p, place, bits, n) for place in places]
+        for value, place in zip(_loop(builder, first_v, stop_v, held, body), places, strict=True):
+            _store(builder, value, sums_p, place)
+        return context.get_dummy_value()
+
+    whole = types.int64
+    return types.none(lanes, side, sums, whole, whole, weights, whole, whole, whole, chan, whole, whole), make
 
 
 @intrinsic(prefer_literal=True)
@@ -155,13 +194,13 @@ def add_graded(_context, lanes, acc, acc_at, weights, block, rows, values, start
         pairs = ((acc, acc_v), (weights, w_v), (rows, rows_v), (values, values_v))
         acc_p, w_p, rows_p, values_p = (_data(context, builder, t, v) for t, v in pairs)
 
-        def body(i: Any, total: Any) -> Any:
+        def body(i: Any, sofar: list[Any]) -> list[Any]:
             where = builder.add(builder.sext(builder.load(builder.gep(rows_p, [i])), I64), block_v)
             weight = _widen(builder, _load(builder, w_p, where, weights.dtype.bitwidth, n), 32, n)
             value = builder.mul(builder.load(builder.gep(values_p, [i])), builder.trunc(factor_v, I32))
-            return builder.add(total, builder.mul(weight, _splat(builder, value, n)))
+            return [builder.add(sofar[0], builder.mul(weight, _splat(builder, value, n)))]
 
-        total = _loop(builder, start_v, stop_v, 1, _load(builder, acc_p, acc_i, 32, n), body)
+        [total] = _loop(builder, start_v, stop_v, [_load(builder, acc_p, acc_i, 32, n)], body)
         _store(builder, total, acc_p, acc_i)
         return context.get_dummy_value()
 
@@ -178,11 +217,11 @@ def copy_shifted(_context, target, target_at, source, start, stop, shift):  # ty
         shifts = _splat(builder, builder.trunc(shift_v, I32), 16)
         away = builder.sub(at_v, start_v)
 
-        def body(i: Any, nothing: Any) -> Any:
+        def body(i: Any, nothing: list[Any]) -> list[Any]:
             _store(builder, builder.add(_load(builder, source_p, i, 32, 16), shifts), target_p, builder.add(i, away))
             return nothing
 
-        _loop(builder, start_v, stop_v, 16, ir.Constant(I32, 0), body)
+        _loop(builder, start_v, stop_v, [], body, 16)
         return context.get_dummy_value()
 
     return types.none(target, types.int64, source, types.int64, types.int64, types.int64), make
@@ -229,6 +268,45 @@ def update(_context, lanes, fresh, clear, acc, acc_at, v, v_at, bias, threshold,
 
     arguments = (lanes, fresh, clear, acc, types.int64, v, types.int64, bias, threshold, types.int64, types.int64, types.int64)
     return types.UniTuple(types.uint64, 3)(*arguments), make
+
+
+@intrinsic(prefer_literal=True)
+def list_ones(_context, lanes, numbers, at, mask, base):  # type: ignore[no-untyped-def]
+    """numbers[at:] = base + the indices of the ones among the lowest `lanes` bits, rising; returns how many there are.
+
+    Up to `lanes` numbers are overwritten.
+    """
+    n = lanes.literal_value
+
+    def make(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _, numbers_v, at_v, mask_v, base_v = args
+        bases = _splat(builder, builder.trunc(base_v, I32), 16)
+        data, kind = _data(context, builder, numbers, numbers_v), _vector(32, 16)
+        pack = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(kind, [kind, _vector(1, 16), kind]), "llvm.experimental.vector.compress.v16i32"
+        )
+        for first in range(0, n, 16):
+            part = builder.trunc(builder.lshr(mask_v, ir.Constant(I64, first)), ir.IntType(16))
+            which = builder.add(ir.Constant(kind, list(range(first, first + 16))), bases)
+            packed = builder.call(pack, [which, builder.bitcast(part, _vector(1, 16)), ir.Constant(kind, ir.Undefined)])
+            _store(builder, packed, data, at_v)
+            at_v = builder.add(at_v, builder.zext(builder.ctpop(part), I64))
+        return builder.sub(at_v, args[2])
+
+    return types.int64(lanes, numbers, types.int64, types.uint64, types.int64), make
+
+
+@intrinsic(prefer_literal=True)
+def fill(_context, lanes, numbers, at, value):  # type: ignore[no-untyped-def]
+    """numbers[at : at + lanes] = value."""
+    n = lanes.literal_value
+
+    def make(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _, numbers_v, at_v, value_v = args
+        _store(builder, _splat(builder, builder.trunc(value_v, I32), n), _data(context, builder, numbers, numbers_v), at_v)
+        return context.get_dummy_value()
+
+    return types.none(lanes, numbers, types.int64, types.int64), make
 
 
 @intrinsic(prefer_literal=True)

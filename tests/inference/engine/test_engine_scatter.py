@@ -31,8 +31,8 @@ def test_an_axis_reaches_what_the_convolution_says(inputs: int, kernel: int, str
 
 
 def network(seed: int) -> IntegerNetwork:
-    """Convolutions of 9 to 32 channels on images whose rows are whole vectors; strides, sums of two sources through the same or another
-    kernel, one array of weights at two strides, a dense layer at the end."""
+    """Convolutions of 9 to 64 channels and one of 128 now and then, on images whose rows are whole vectors; some of them hear their own
+    channel only; strides, sums of two sources through the same or another kernel, one array of weights at two strides, a dense layer."""
     rng = np.random.default_rng(seed)
     side, channels, steps = int(rng.choice([8, 16])), int(rng.integers(1, 4)), int(rng.integers(2, 6))
     shapes: dict[str, tuple[int, int, int]] = {"input": (channels, side, side)}
@@ -43,21 +43,24 @@ def network(seed: int) -> IntegerNetwork:
         padding = (size - 1) // 2 if stride == 1 and size != 2 else size // 2
         into, side = shapes[source][0], shapes[source][1]
         made = (side + 2 * padding - size) // stride + 1
-        shape = (int(rng.integers(9, 33)), made, made)
-        weight = rng.integers(-30, 31, (shape[0], into, size, size)).astype(np.int32)
-        one = Synapses(source=source, kind="conv", weight=weight, stride=stride, padding=padding)
+        own = bool(populations) and rng.random() < 0.3
+        wide = 128 if rng.random() < 0.1 else int(rng.integers(9, 65 if rng.random() < 0.5 else 33))
+        shape = (into if own else wide, made, made)
+        weight = rng.integers(-30, 31, (shape[0], 1 if own else into, size, size)).astype(np.int32)
+        one = Synapses(source=source, kind="conv", weight=weight, stride=stride, padding=padding, groups=into if own else 1)
         twins = [name for name, its in shapes.items() if its == shapes[source] and name not in (source, "input")]
         synapses = (one, *(replace(one, source=name) for name in twins[:1]))
-        if stride == 1 and size % 2 and twins:  # another kernel with the same outputs, which may be wider than the first
+        if stride == 1 and size % 2 and twins and not own:  # another kernel with the same outputs, which may be wider than the first
             other = rng.integers(-9, 10, (shape[0], into, size + 2, size)).astype(np.int32)
             wide = np.pad(other, ((0, 0), (0, 0), (0, 0), (1, 1)))
             synapses = (one, Synapses(source=twins[0], kind="conv", weight=wide, padding=padding + 1))
-        if populations and stride == 2 and size == 1:  # the array of the layer before, if it has the shape; else its own
+        if populations and stride == 2 and size == 1 and not own:  # the array of the layer before, if it has the shape; else its own
             before = populations[-1].synapses[0]
-            synapses = (replace(one, weight=before.weight), *synapses[1:]) if before.weight.shape == weight.shape else synapses
+            same = before.weight.shape == weight.shape and before.groups == 1
+            synapses = (replace(one, weight=before.weight), *synapses[1:]) if same else synapses
         shapes[f"p{i}"] = shape
         bias = rng.integers(-20, 21, shape[0]) if rng.random() < 0.5 else np.zeros(shape[0], np.int64)
-        threshold, decay = rng.integers(20, 120, shape[0]), int(rng.choice([0, 700, 2048, 4096]))
+        threshold, decay = rng.integers(*((5, 40) if own else (20, 120)), shape[0]), int(rng.choice([0, 700, 2048, 4096]))
         populations.append(Population(name=f"p{i}", shape=shape, synapses=synapses, bias=bias, threshold=threshold, decay=decay))
         source = f"p{i}"
     logits = rng.integers(-99, 100, (5, int(np.prod(shapes[source])))).astype(np.int32)
@@ -72,10 +75,12 @@ def scattered(ready: engine.Engine) -> list[str]:
 def test_every_spike_is_the_references() -> None:
     """Still images and moving ones in turn on one engine, whole and step by step; counted, too."""
     used = strides = fired = 0
+    kinds: set[tuple[int, bool]] = set()
     for seed in range(40):
         net = network(seed)
         ready, rng = engine.compile(net), np.random.default_rng(seed)
         used += len(scattered(ready))
+        kinds |= {(-(-p.shape[0] // 16) * 16, p.synapses[0].groups > 1) for p in net.populations if p.name in scattered(ready)}
         strides += sum(p.synapses[0].stride > 1 for p in net.populations if p.name in scattered(ready))
         for steps in (1, net.time_steps, 1):
             x = rng.integers(-2, 6, (steps, 3, *net.input_shape)) * (rng.random((steps, 3, *net.input_shape)) < 0.4)
@@ -92,6 +97,7 @@ def test_every_spike_is_the_references() -> None:
                 sums.append(ready.push(frame).logits_K)
             assert (np.array(sums) == wanted.logits_TNK[:, 0]).all()
     assert used > 60 and strides > 5 and fired > 100_000, (used, strides, fired)
+    assert kinds >= {(16, False), (32, False), (64, False), (16, True), (32, True), (64, True)}, kinds
 
 
 def operations(net: IntegerNetwork, x: np.ndarray, found: engine.Answer) -> list[int]:
@@ -110,7 +116,7 @@ def operations(net: IntegerNetwork, x: np.ndarray, found: engine.Answer) -> list
                 np.array([len(hits) for hits in by_hand(n, out, size, s.stride, s.padding)])
                 for n, out, size in zip(events.shape[-2:], (height, width), s.weight.shape[2:], strict=True)
             )
-            total += (count.sum(1) * rows[:, None] * columns).sum((1, 2)) * len(s.weight)
+            total += (count.sum(1) * rows[:, None] * columns).sum((1, 2)) * len(s.weight) // s.groups
     return total.tolist()
 
 
@@ -229,3 +235,43 @@ def test_a_dense_layer_that_does_not_fit_its_source_is_named() -> None:
         engine.compile(
             replace(net, readout=replace(net.readout, synapses=(Synapses(source="b", kind="dense", weight=np.ones((2, 145), np.int32)),)))
         )
+
+
+@pytest.mark.parametrize("channels", [16, 64, 128, 256])
+def test_a_pool_is_a_logical_or(channels: int) -> None:
+    """Of whatever width: behind neurons that fire where the input is 1."""
+    eye, ones = np.eye(channels, dtype=np.int32)[:, :, None, None], np.ones((channels, 1, 2, 2), np.int32)
+    zero = np.zeros(channels, np.int64)
+    rows = {
+        "a": ((channels, 8, 8), Synapses(source="input", kind="conv", weight=eye)),
+        "b": ((channels, 4, 4), Synapses(source="a", kind="conv", weight=ones, stride=2, groups=channels)),
+    }
+    populations = tuple(
+        Population(name=name, shape=shape, synapses=(one,), bias=zero, threshold=zero, decay=4096) for name, (shape, one) in rows.items()
+    )
+    logits = Synapses(source="b", kind="dense", weight=np.ones((2, 16 * channels), np.int32))
+    readout = Readout(synapses=(logits,), bias=np.zeros(2, np.int64), scale=1.0)
+    net = IntegerNetwork(populations=populations, readout=readout, input_shape=(channels, 8, 8), time_steps=3)
+    x = (np.random.default_rng(0).random((3, 2, channels, 8, 8)) < 0.2).astype(np.int64)
+    ready = engine.compile(net)
+    found = ready(x, record=True)
+    wanted = x.reshape(3, 2, channels, 4, 2, 4, 2).max((4, 6))
+    assert "b" in scattered(ready) and (found.spikes["b"] == wanted).all() and 0.3 < wanted.mean() < 0.9
+    assert found.synops_N.tolist() == operations(net, x, found)
+
+
+def test_channels_that_hear_a_group_are_no_pool() -> None:
+    """Two inputs for each output: other code adds those."""
+    rng = np.random.default_rng(1)
+    first = Synapses(source="input", kind="conv", weight=rng.integers(-9, 20, (32, 2, 1, 1)).astype(np.int32))
+    second = Synapses(source="a", kind="conv", weight=rng.integers(1, 9, (16, 2, 2, 2)).astype(np.int32), stride=2, groups=16)
+    a = Population(name="a", shape=(32, 8, 8), synapses=(first,), bias=np.zeros(32, np.int64), threshold=np.full(32, 9), decay=4096)
+    b = Population(name="b", shape=(16, 4, 4), synapses=(second,), bias=np.zeros(16, np.int64), threshold=np.full(16, 20), decay=700)
+    logits = Synapses(source="b", kind="dense", weight=np.ones((2, 256), np.int32))
+    readout = Readout(synapses=(logits,), bias=np.zeros(2, np.int64), scale=1.0)
+    net = IntegerNetwork(populations=(a, b), readout=readout, input_shape=(2, 8, 8), time_steps=3)
+    x = rng.integers(0, 3, (3, 2, 2, 8, 8))
+    ready, wanted = engine.compile(net), net.run(x)
+    found = ready(x, record=True)
+    assert scattered(ready) == ["a"] and 0.05 < wanted.spikes["b"].mean() < 0.95
+    assert all((found.spikes[name] == spikes).all() for name, spikes in wanted.spikes.items())
