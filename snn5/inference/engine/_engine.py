@@ -66,7 +66,7 @@ class Engine:
         self._sums, self._ops = np.zeros((1, self._classes), np.int64), np.zeros((1, 3), np.int64)
 
     def __call__(self, x_TNCHW: ArrayLike, *, early: bool = True, record: bool = False) -> Answer:
-        """Run a batch.
+        """Run a batch; a stream that was begun is over then.
 
         Args:
             x_TNCHW: whole numbers; one step (shown T times, its current computed once) or T steps.
@@ -78,6 +78,7 @@ class Engine:
         """
         net = self.network
         x = self._input(x_TNCHW, (1, net.time_steps))
+        self._now = net.time_steps
         steps, n = net.time_steps, x.shape[1]
         logits, sums = np.zeros((steps, n, self._classes), np.int64), np.zeros((n, self._classes), np.int64)
         exits, ops = np.zeros(n, np.int64), np.zeros((n, 3), np.int64)
@@ -122,6 +123,7 @@ class Engine:
         x, t = self._input(frame[None, None], (1,)), self._now
         logits, exits = np.zeros((1, 1, self._classes), np.int64), np.zeros(1, np.int64)
         tables, none = self.program.tables, np.zeros((0, 0, 0), np.uint8)
+        self._now = self.network.time_steps  # should a potential leave its range
         self._check(
             run(tables, self._states[0], x, (0, 1), (t, t + 1), False, self._cutoff[:0], logits, self._sums, exits, self._ops, none)
         )

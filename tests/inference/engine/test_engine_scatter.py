@@ -158,6 +158,12 @@ def test_after_a_potential_left_its_range_the_engine_is_as_new() -> None:
     assert scattered(ready) == ["a", "b"]
     with pytest.raises(UserError, match="population b: a potential leaves 24 bits"):
         ready(quiet + 9)
+    ready.start()
+    with pytest.raises(UserError, match="population b: a potential leaves 24 bits"):
+        for frame in quiet[:, 0] + 9:
+            ready.push(frame)
+    with pytest.raises(UserError, match="the stream is over"):
+        ready.push(quiet[0, 0])
     quiet[3, 0, 0, 1, 2] = 7
     assert (ready(quiet, record=True).spikes["a"] == net.run(quiet).spikes["a"]).all()
     assert ready(quiet).spikes_N == sum(s.sum() for s in net.run(quiet).spikes.values()) > 0
@@ -275,3 +281,22 @@ def test_channels_that_hear_a_group_are_no_pool() -> None:
     found = ready(x, record=True)
     assert scattered(ready) == ["a"] and 0.05 < wanted.spikes["b"].mean() < 0.95
     assert all((found.spikes[name] == spikes).all() for name, spikes in wanted.spikes.items())
+
+
+def test_a_batch_ends_a_stream() -> None:
+    """Its potentials are the batch's now."""
+    net = network(3)
+    ready, x = engine.compile(net), np.ones((net.time_steps, 1, *net.input_shape), np.int64)
+    ready.start()
+    ready.push(x[0, 0])
+    ready(x)
+    with pytest.raises(UserError, match="the stream is over"):
+        ready.push(x[1, 0])
+
+
+def test_events_have_room_for_the_vectors_that_list_them() -> None:
+    """The last event's vectors of 64 must end before the next population's events begin."""
+    program = engine.compile(network(3)).program
+    pops = program.tables[0]
+    ends = pops[:, k.EVENT_AT] + pops[:, k.CHANNELS] * pops[:, k.HEIGHT] * pops[:, k.WIDTH] + 63
+    assert (ends[:-1] <= pops[1:, k.EVENT_AT]).all() and ends[-2] <= program.sizes["event"]
