@@ -4,10 +4,10 @@
 
 Each process has one thread. Begun with .cache/experiments/cifar10/PROFILE-seedS/chosen.safetensors and the ReLU twin beside it, both with a
 joined stem (snn5/models/_airnet.py), the network at the T of experiments/cifar10_chain.yaml, whose settings were fixed before any test
-figure was seen. The chain and the rivals are P6's (snn5/stages/_chain.py). Validation chooses the cutoff's epsilon; trained steps keep the
-last epoch; test is read last. The engine (snn5/inference/engine) is held against the exact reference on the first PARITY test images,
-answers all of them, and is timed as `snn5 bench infer` does it: one sample, one thread, against the dense twin in PyTorch and in ONNX
-Runtime and the same network in SpikingJelly.
+figure was seen. The chain and the rivals are P6's (snn5/stages/_chain.py). Validation chooses the cutoff's epsilon and the width of the
+whole numbers; trained steps keep the last epoch; test is read last. The engine (snn5/inference/engine) is held against the exact reference
+on the first PARITY test images, answers all of them, and is timed as `snn5 bench infer` does it: one sample, one thread, against the dense
+twin in PyTorch and in ONNX Runtime and the same network in SpikingJelly.
 Interrupt it at will: the same command goes on with the next step. Out: experiments/results/cifar10_chain.json; the networks in
 .cache/experiments/cifar10_chain/PROFILE-seedS.
 """
@@ -30,17 +30,16 @@ from snn5.checkpoint import Checkpoint, Transform
 from snn5.compression import join_stem
 from snn5.config import Config
 from snn5.datasets import Split
-from snn5.errors import UserError
+from snn5.errors import NotPortable, UserError
 from snn5.files import md5, read_json, write_json
-from snn5.hardware import to_integer
+from snn5.hardware import IntegerNetwork, to_integer
 from snn5.inference import engine
 from snn5.parallel import Tick, run_jobs
 from snn5.reproducible import seed_of
 from snn5.stages._chain_record import measured
-from snn5.stages._engine import compared
 from snn5.training import Group, distributed
 
-NAME, PARITY = "cifar10_chain", 100
+NAME, PARITY, BITS = "cifar10_chain", 100, (8, 7, 6, 5, 4)
 SETTINGS, RESULT = Path(f"experiments/{NAME}.yaml"), Path(f"experiments/results/{NAME}.json")
 COMMAND = f"torchrun --nproc-per-node 2 -m experiments.{NAME} --profile PROFILE --seed SEED"
 KEPT = Path(f".cache/experiments/{NAME}")
@@ -84,7 +83,7 @@ def main(chosen: Config, seed: int, asked: Plan, *, result: Path = RESULT, begun
     rows = {name: row_of(found) for name, found in measured(steps, anns, splits.test, seed).items()}
     entry = {"profile": chosen.profile, "seed": seed, "settings": asdict(asked), "processes": group.size, "rows": rows}
     runs = read_json(result)["runs"] if result.is_file() else {}
-    made = {own: entry | ported(steps["cutoff"], splits.test)}
+    made = {own: entry | ported(steps["cutoff"], splits.val, splits.test)}
     write_json(result, {"command": COMMAND, "runs": dict(sorted((runs | made).items()))})
 
 
@@ -121,13 +120,34 @@ def keeper(folder: Path, used: dict[str, Any], group: Group) -> Kept:
     return kept
 
 
-def ported(final: Checkpoint, test: Split) -> dict[str, Any]:
+def ported(final: Checkpoint, val: Split, test: Split) -> dict[str, Any]:
     """The last network in whole numbers: parity and accuracy of the engine, and its times."""
     few = replace(test, x_TNCHW=test.x_TNCHW[:, :PARITY], y_N=test.y_N[:PARITY], index_N=test.index_N[:PARITY])
-    answer = engine.compile(to_integer(final))(test.x_TNCHW.astype(np.int32))
-    found = {"test/acc": float((answer.prediction_N == test.y_N).mean()), "cost/steps_mean": float(answer.step_N.mean()), "n": len(test)}
-    times = bench.to_json(bench.infer([(final, few)], widths=()))
-    return {"engine": found, "parity": {**compared(final, few, {}).metrics, "n": len(few)}, "times": times}
+    bits, network = in_whole_numbers(final, val)
+    ready, some = engine.compile(network), few.x_TNCHW.astype(np.int64)
+    answer, found, wanted = ready(test.x_TNCHW.astype(np.int32)), ready(some, early=False, record=True), network.run(some)
+    pairs: list[tuple[Any, Any]] = [(found.logits_TNK, wanted.logits_TNK)]
+    pairs += [(found.spikes[name], spikes) for name, spikes in wanted.spikes.items()]
+    parity = {"n": len(few), "differences": sum(int((a != b).sum()) for a, b in pairs), "compared": sum(a.size for a, _ in pairs)}
+    right, steps = answer.prediction_N == test.y_N, float(answer.step_N.mean())
+    reached = {"test/acc": float(right.mean()), "test/acc_first": float(right[:PARITY].mean()), "cost/steps_mean": steps}
+    times = bench.to_json(bench.infer([(final, few)], widths=(), bits=bits))
+    return {"engine": {**reached, "n": len(test), "bits": bits}, "parity": parity, "times": times}
+
+
+def in_whole_numbers(final: Checkpoint, val: Split) -> tuple[int, IntegerNetwork]:
+    """With as many bits a weight, 8 at most, as keep every potential within 24 on the validation images; layers of fewer bits stay exact.
+
+    Images of 8 bits times weights of 8 bits can be too large for the chips' potentials where a stem has filters of unequal size.
+    """
+    for bits in BITS:
+        network = to_integer(final, bits=bits)
+        try:
+            engine.compile(network)(val.x_TNCHW.astype(np.int32))
+        except NotPortable:
+            continue
+        return bits, network
+    raise UserError(f"no width from {BITS[0]} to {BITS[-1]} bits keeps the potentials of {final.card.model} within 24 bits")
 
 
 if __name__ == "__main__":

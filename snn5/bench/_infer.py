@@ -35,6 +35,7 @@ def infer(
     *,
     quick: bool = False,
     repeats: int | None = None,
+    bits: int = 8,
     widths: Sequence[int] = WIDTHS,
     side: int = 32,
     say: Tell | None = None,
@@ -44,6 +45,7 @@ def infer(
     Args:
         models: (checkpoint, samples): its own twin and itself in SpikingJelly are the other sides, and its early exit is used.
         quick: fewer repeats, and two rates. repeats: turns of each side, of 8 answers each, else 15.
+        bits: of a weight in whole numbers, at most.
         widths, side: of the network that is made for this; without widths, none is.
         say: is told what is measured now, and what is missing.
     """
@@ -58,7 +60,7 @@ def infer(
             name = f"{checkpoint.card.model} on {split.info.get('dataset', checkpoint.card.dataset)}"
             tell(name)
             try:
-                rows += _checkpoint(name, checkpoint, split, count)
+                rows += _checkpoint(name, checkpoint, split, count, bits)
             except NotPortable as error:
                 tell(str(error))
         return rows + (_rates(RATES[:: len(RATES) - 1] if quick else RATES, count, widths, side, tell) if widths else [])
@@ -81,8 +83,8 @@ def _compare(name: str, ours: Side, net: nn.Module, x: torch.Tensor, some: torch
     return found
 
 
-def _checkpoint(name: str, checkpoint: Checkpoint, split: Split, count: int) -> list[Row]:
-    network = to_integer(checkpoint)
+def _checkpoint(name: str, checkpoint: Checkpoint, split: Split, count: int, bits: int) -> list[Row]:
+    network = to_integer(checkpoint, bits=bits)
     ready, samples = engine.compile(network), [np.ascontiguousarray(split.x_TNCHW[:, i : i + 1]).astype(np.int32) for i in range(FEW)]
     model = checkpoint.build()
     if not isinstance(model, SpikingModel):  # to_integer has refused it

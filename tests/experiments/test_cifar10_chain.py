@@ -13,8 +13,10 @@ from experiments import _chain, cifar10_chain
 from snn5 import checkpoint, config
 from snn5.checkpoint import of
 from snn5.config import Effort
-from snn5.errors import UserError
+from snn5.errors import NotPortable, UserError
 from snn5.files import read_json
+from snn5.hardware import to_integer
+from snn5.inference import engine
 from snn5.models import ann_twin
 from snn5.report import Results
 from snn5.report._targets import targets
@@ -60,7 +62,11 @@ def test_rows_rivals_engine_and_times(asked: cifar10_chain.Plan, tmp_path: Path,
     rivals = ("ann_dense", "ann_zero_skip", "qnn", "ann_pruned")
     assert all(f"cost/{kind}_{rival}" in final for kind in ("ratio", "memory_ratio") for rival in rivals)
     assert final["cost/steps_mean"] <= 2 and entry["rows"]["start"]["metrics"]["cost/steps_mean"] == 2
-    assert entry["parity"]["engine/differences"] == 0.0 and entry["engine"]["n"] == entry["parity"]["n"] == 20
+    assert (
+        entry["parity"]["differences"] == 0 < entry["parity"]["compared"]
+        and entry["engine"]["bits"] == 8
+        and entry["engine"]["n"] == entry["parity"]["n"] == 20
+    )
     baselines = {row["baseline"].split(" (")[0] for row in entry["times"]["rows"]}
     assert baselines >= {"dense twin in PyTorch", "the same network in SpikingJelly"}
     results = Results({}, {"cifar10_chain": found})
@@ -95,6 +101,19 @@ def test_a_network_without_a_guide_is_refused(asked: cifar10_chain.Plan, tmp_pat
     (tmp_path / "cifar10_fast-seed0" / "twin.safetensors").unlink()
     with pytest.raises(UserError, match="needs a network that had a guide"):
         cifar10_chain.main(config.load(ROOT / "params.yaml", "cifar10_fast"), 0, asked, begun=tmp_path, kept=tmp_path / "kept")
+
+
+def test_the_whole_numbers_are_as_wide_as_the_potentials_allow() -> None:
+    """A filter 2000 times smaller than its threshold asks for a large one; with fewer bits everything is smaller."""
+    made = network()
+    weight = made.state["stem_conv.1.weight"]
+    stem = {"stem_conv.1.weight": 300 * weight.abs(), "stem_conv.2.weight": torch.full_like(made.state["stem_conv.2.weight"], 30.0)}
+    loud = replace(made, state={**made.state, **stem})
+    bits, found = cifar10_chain.in_whole_numbers(loud, SPLITS.val)
+    engine.compile(found)(SPLITS.val.x_TNCHW.astype("int32"))
+    assert bits < 8 == cifar10_chain.in_whole_numbers(made, SPLITS.val)[0]
+    with pytest.raises(NotPortable, match="24 bits"):
+        engine.compile(to_integer(loud, bits=bits + 1))(SPLITS.val.x_TNCHW.astype("int32"))
 
 
 def test_another_number_of_steps_is_noted_and_takes_no_exit_along() -> None:

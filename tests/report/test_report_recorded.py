@@ -187,8 +187,8 @@ def cifar10_chain(gap: float = 0.008) -> dict[str, Any]:
         "seed": 2,
         "settings": {"time_steps": 2, "chain": {"frames": effort, "prune_method": "magnitude"}, "bits": 4, "sparsity": 0.8},
         "rows": {**named, "ann": row(0.92 + gap), "cutoff": row(0.92, **{"cost/steps_mean": 1.254}, **ratios)},
-        "engine": {"test/acc": 0.9195, "cost/steps_mean": 1.25, "n": 10000},
-        "parity": {"engine/differences": 0.0, "engine/compared": 12_340_000.0, "n": 100},
+        "engine": {"test/acc": 0.9195, "cost/steps_mean": 1.25, "n": 10000, "bits": 6},
+        "parity": {"differences": 0, "compared": 12_340_000, "n": 100},
         "times": to_json([row_]),
     }
 
@@ -204,7 +204,10 @@ def test_the_cifar10_chain_shows_every_step_and_the_engine() -> None:
         "seed 2, T = 2;" in steps.note and "80 % of the weights pruned" in steps.note and "6 sparse, 8 on 4 bits, 8 for each" in steps.note
     )
     assert rows(times) == [["net", "dense twin", "4.000", "2.000", "2.00", "1.90 – 2.10", "5", "no"]]
-    assert "91.95 % of 10 000 test images after 1.25 steps. Of the first 100 images 0 of 12.3 million" in times.note.replace("\u202f", " ")
+    assert (
+        "of 6 bits at most, with its early exit: 91.95 % of 10 000 test images after 1.25 steps. Of the first 100 images 0 of 12.3 million"
+        in times.note.replace("\u202f", " ")
+    )
     assert _cifar10_chain.parts(Results({})) == []
 
 

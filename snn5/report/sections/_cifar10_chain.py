@@ -50,8 +50,8 @@ def _rows(entry: Mapping[str, Any], command: str) -> Table:
 def _times(entry: Mapping[str, Any]) -> Table:
     own, parity = entry["engine"], entry["parity"]
     note = (
-        f"In whole numbers, with its early exit: {100 * own['test/acc']:.2f} % of {whole(own['n'])} test images after "
-        f"{decimal(own['cost/steps_mean'], 2)} steps. Of the first {parity['n']} images {parity['engine/differences']:.0f} of "
-        f"{parity['engine/compared'] / 1e6:.1f} million spikes and logits differ from the exact reference (the accuracy below is theirs)."
+        f"In whole numbers, weights of {own['bits']} bits at most, with its early exit: {100 * own['test/acc']:.2f} % of {whole(own['n'])} "
+        f"test images after {decimal(own['cost/steps_mean'], 2)} steps. Of the first {parity['n']} images {parity['differences']} of "
+        f"{parity['compared'] / 1e6:.1f} million spikes and logits differ from the exact reference (the accuracy below is theirs)."
     )
     return clock(f"Recorded: the engine on {entry['profile']}, seed {entry['seed']}, after the chain", entry["times"], note)
