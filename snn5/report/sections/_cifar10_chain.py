@@ -52,6 +52,6 @@ def _times(entry: Mapping[str, Any]) -> Table:
     note = (
         f"In whole numbers, weights of {own['bits']} bits at most, with its early exit: {100 * own['test/acc']:.2f} % of {whole(own['n'])} "
         f"test images after {decimal(own['cost/steps_mean'], 2)} steps. Of the first {parity['n']} images {parity['differences']} of "
-        f"{parity['compared'] / 1e6:.1f} million spikes and logits differ from the exact reference (the accuracy below is theirs)."
+        f"{parity['compared'] / 1e6:.1f} million spikes and logits differ from the exact reference (the accuracy in the table is theirs)."
     )
     return clock(f"Recorded: the engine on {entry['profile']}, seed {entry['seed']}, after the chain", entry["times"], note)
