@@ -8,7 +8,9 @@ import numba
 
 from snn5._compiled import kept
 
-SOURCES = [Path(__file__).parent / f"_{name}.py" for name in ("compiled", "kernel", "rows", "scatter", "sweep", "table", "vectors")]
+SOURCES = [
+    Path(__file__).parent / f"_{name}.py" for name in ("compiled", "kernel", "masks", "rows", "scatter", "sweep", "table", "vectors")
+]
 
 
 def compiled(function: Callable[..., Any]) -> Any:

@@ -12,10 +12,11 @@ import numpy as np
 
 from snn5.inference.engine import _table as k
 from snn5.inference.engine._compiled import compiled, helper
+from snn5.inference.engine._masks import lowest_bit, without_lowest
 from snn5.inference.engine._rows import add_groups, add_list, list_rows, read_input, shift_events
 from snn5.inference.engine._scatter import scatter_16, scatter_32, scatter_64, scatter_input, scatter_own
 from snn5.inference.engine._sweep import sweep, sweep_held
-from snn5.inference.engine._vectors import V_MAX, copy_shifted, lowest_bit, update, without_lowest
+from snn5.inference.engine._vectors import V_MAX, copy_shifted, update
 
 
 @helper

@@ -6,7 +6,8 @@ import numpy as np
 
 from snn5.inference.engine import _table as k
 from snn5.inference.engine._compiled import helper
-from snn5.inference.engine._vectors import V_MAX, fill, list_ones, poke, update
+from snn5.inference.engine._masks import fill, list_ones
+from snn5.inference.engine._vectors import V_MAX, poke, update
 
 
 @helper
