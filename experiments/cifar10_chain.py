@@ -69,7 +69,7 @@ def main(chosen: Config, seed: int, asked: Plan, *, result: Path = RESULT, begun
     if files[0].is_file() and not files[1].is_file():
         raise UserError(f"{files[1]} is missing: the chain needs a network that had a guide; train one with --profile cifar10_guided")
     network, twin = (join_stem(checkpoint.load(file)) for file in files)
-    first = at_steps(network, asked.time_steps)
+    first = shown_for(network, asked.time_steps)
     with distributed() as group:
         keep = keeper(kept / own, {"settings": asdict(asked), "from": [md5(file) for file in files]}, group)
 
@@ -87,7 +87,7 @@ def main(chosen: Config, seed: int, asked: Plan, *, result: Path = RESULT, begun
     write_json(result, {"command": COMMAND, "runs": dict(sorted((runs | made).items()))})
 
 
-def at_steps(source: Checkpoint, time_steps: int) -> Checkpoint:
+def shown_for(source: Checkpoint, time_steps: int) -> Checkpoint:
     """The same network, shown an image for another number of steps; an early exit would be for the old one."""
     made = source.after(Transform(name="time_steps", args={"time_steps": time_steps}), time_steps=time_steps, cutoff=None)
     return replace(made, card=replace(made.card, model_args={**source.card.model_args, "time_steps": time_steps}))

@@ -119,7 +119,7 @@ def test_the_whole_numbers_are_as_wide_as_the_potentials_allow() -> None:
 def test_another_number_of_steps_is_noted_and_takes_no_exit_along() -> None:
     made = network()
     early = replace(made, card=replace(made.card, cutoff={"rule": "gap", "thresholds": [1.0, 1.0, 1.0]}))
-    found = cifar10_chain.at_steps(early, 2)
+    found = cifar10_chain.shown_for(early, 2)
     assert found.card.time_steps == found.build().time_steps == 2 and found.card.cutoff is None
     assert found.card.transforms[-1].args == {"time_steps": 2}
 
