@@ -26,7 +26,7 @@ from experiments._frames import frames_of
 from experiments._start import start
 from snn5 import bench, checkpoint, config
 from snn5._settings import read_yaml
-from snn5.checkpoint import Checkpoint, Transform
+from snn5.checkpoint import Checkpoint
 from snn5.compression import join_stem
 from snn5.config import Config
 from snn5.datasets import Split
@@ -36,6 +36,7 @@ from snn5.hardware import IntegerNetwork, to_integer
 from snn5.inference import engine
 from snn5.parallel import Tick, run_jobs
 from snn5.reproducible import seed_of
+from snn5.stages._chain import shown_for
 from snn5.stages._chain_record import measured
 from snn5.training import Group, distributed
 
@@ -85,12 +86,6 @@ def main(chosen: Config, seed: int, asked: Plan, *, result: Path = RESULT, begun
     runs = read_json(result)["runs"] if result.is_file() else {}
     made = {own: entry | ported(steps["cutoff"], splits.val, splits.test)}
     write_json(result, {"command": COMMAND, "runs": dict(sorted((runs | made).items()))})
-
-
-def shown_for(source: Checkpoint, time_steps: int) -> Checkpoint:
-    """The same network, shown an image for another number of steps; an early exit would be for the old one."""
-    made = source.after(Transform(name="time_steps", args={"time_steps": time_steps}), time_steps=time_steps, cutoff=None)
-    return replace(made, card=replace(made.card, model_args={**source.card.model_args, "time_steps": time_steps}))
 
 
 def keeper(folder: Path, used: dict[str, Any], group: Group) -> Kept:

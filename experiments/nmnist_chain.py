@@ -39,7 +39,12 @@ VAL_FRACTION = 0.15
 SETTINGS, RESULT = Path("experiments/nmnist_chain.yaml"), Path("experiments/results/nmnist_chain.json")
 KEPT = Path(".cache/experiments/nmnist_chain")
 USED = ("events", "lr", "ema_decay", "teacher_weight", "temperature", "calibration_per_class")  # of P6's settings
-SINCE = {"teacher_precision": "fp32", "teacher_channels_last": False, "prune_method": "sbc_sequential"}  # settings that were fixed before
+SINCE = {  # settings that were fixed before
+    "teacher_precision": "fp32",
+    "teacher_channels_last": False,
+    "teacher_every_step": False,
+    "prune_method": "sbc_sequential",
+}
 
 
 @dataclass(frozen=True, kw_only=True)

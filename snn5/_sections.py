@@ -242,6 +242,8 @@ class Integration:
     ema_decay: float = setting(0.98, low=0.0, high=0.99999)  # of the running mean of the weights, which is what each step keeps
     teacher_weight: float = setting(1.0, low=1e-6, high=1000.0)  # of the twin's answers in the loss
     temperature: float = setting(2.0, low=0.01, high=100.0)
+    most_steps: int = setting(0, low=0, high=1024)  # T of the chain where images stand still and P1 has more; 0: as P1 has it
+    teacher_every_step: bool = setting(False)  # whether the answer after each step listens, not the last one only
     teacher_precision: str = setting("fp32", among=("fp32", "bf16", "auto"))  # of the twin's layers while it is listened to
     teacher_channels_last: bool = setting(False)  # their kernels' order in memory; another one rounds otherwise
     prune_method: str = setting("sbc_sequential", among=("sbc", "sbc_sequential", "magnitude"))

@@ -8,6 +8,7 @@ and their gradients have 16 bits; the potential and all arithmetic have 32.
 No result depends on the number of threads: chunks have fixed bounds, and w's gradient is the sum of the chunks' sums in their order.
 """
 
+from math import frexp
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from snn5.neurons._fused_threads import spread
 
 KINDS = {surrogate.ATan: 0, surrogate.Sigmoid: 1, surrogate.PiecewiseQuadratic: 2, surrogate.Rect: 3}  # as in _kernels_common
 LARGEST_CHUNK, PIECES, SMALLEST_CHUNK = 1 << 15, 16, 1024  # neurons: long rows stream well, a few pieces keep all threads busy
+BLOCK = 128  # neurons: their state over all steps stays in the first-level cache
 SCRATCH = 1 << 17  # numbers that the backward pass recomputes at a time: what fits the second-level cache
 
 
@@ -79,7 +81,7 @@ class _MultiStep(torch.autograd.Function):
         v_end_N = torch.empty_strided(shape[1:], x.strides[1:], dtype=torch.float32)
         start_N, chunk = None if v_N is None else ordered(v_N, x.strides[1:], torch.float32), chunk_of(x.size)
         spread(
-            _kernels_lif.forward,
+            _kernels_lif.forward(*_kind(dynamics)),
             -(-x.size // chunk),
             shape[0] * x.size,
             LIKE[x_TN.dtype],
@@ -92,6 +94,7 @@ class _MultiStep(torch.autograd.Function):
             shape[0],
             x.size,
             chunk,
+            BLOCK,
             *_numbers(dynamics, k),
         )
         ctx.save_for_backward(x_TN, v_N, k)
@@ -115,7 +118,7 @@ class _MultiStep(torch.autograd.Function):
         pieces = -(-x.size // chunk)
         gk_chunks = torch.empty(pieces, dtype=torch.float64) if wants_k else None
         spread(
-            _kernels_lif.backward,
+            _kernels_lif.backward(*_kind(dynamics), dynamics.detach_reset, dynamics.kind, wants_k),
             pieces,
             shape[0] * x.size,
             LIKE[x_TN.dtype],
@@ -131,24 +134,23 @@ class _MultiStep(torch.autograd.Function):
             shape[0],
             x.size,
             chunk,
+            BLOCK,
             *_numbers(dynamics, k),
-            dynamics.detach_reset,
-            dynamics.kind,
             dynamics.alpha,
         )
         gk = None if gk_chunks is None else torch.full((), gk_chunks.numpy().sum(), dtype=k.dtype)
         return gx_TN, gv_start_N, gk, None, None
 
 
-def _numbers(dynamics: Dynamics, k: Tensor | None) -> tuple[bool, bool, np.float32, np.float32, bool, np.float32]:
-    """decay, divide, k, reset, soft, threshold as the kernels take them."""
-    share = dynamics.tau if dynamics.tau is not None else 0.0 if k is None else k.item()
+def _kind(dynamics: Dynamics) -> tuple[bool, bool, bool]:
+    """decay, divide, soft, for which the kernels are compiled. x / 2 is x * 0.5, bit for bit, and so for every power of two."""
+    divide = dynamics.tau is not None and frexp(dynamics.tau)[0] != 0.5
+    return dynamics.decay_input, divide, dynamics.v_reset is None
+
+
+def _numbers(dynamics: Dynamics, k: Tensor | None) -> tuple[np.float32, np.float32, np.float32]:
+    """k (or tau where the kernel divides), reset and threshold as the kernels take them."""
+    divide = _kind(dynamics)[1]
+    share = (dynamics.tau if divide else 1 / dynamics.tau) if dynamics.tau is not None else 0.0 if k is None else k.item()
     reset = 0.0 if dynamics.v_reset is None else dynamics.v_reset
-    return (
-        dynamics.decay_input,
-        dynamics.tau is not None,
-        np.float32(share),
-        np.float32(reset),
-        dynamics.v_reset is None,
-        np.float32(dynamics.v_threshold),
-    )
+    return np.float32(share), np.float32(reset), np.float32(dynamics.v_threshold)

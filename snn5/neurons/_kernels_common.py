@@ -23,9 +23,9 @@ LOWEST_EXPONENT = np.float32(-87)
 ATAN, SIGMOID, TRIANGLE, RECTANGLE = range(4)  # kinds of slope
 
 
-def kernel(function: Callable[..., Any]) -> Any:
-    """Compile at the first call, to run without the GIL; kept on disk."""
-    return kept(numba.njit(nogil=True, error_model="numpy")(function), function, Path(__file__).parent.glob("_kernels*.py"))
+def kernel(function: Callable[..., Any], variant: tuple[Any, ...] = ()) -> Any:
+    """Compile at the first call, to run without the GIL; kept on disk. `variant`: see `kept`."""
+    return kept(numba.njit(nogil=True, error_model="numpy")(function), function, Path(__file__).parent.glob("_kernels*.py"), variant)
 
 
 def helper(function: Callable[..., Any]) -> Any:
@@ -130,27 +130,35 @@ def exp(x):  # type: ignore[no-untyped-def]
 
 
 @helper
-def slope_row(kind, alpha, h, threshold, out):  # type: ignore[no-untyped-def]
-    """out = dS/dH at H - threshold, in the order in which SpikingJelly computes it (the sigmoid excepted)."""
-    half = np.float32(alpha * 0.5)
+def slope_at(kind, alpha, gap):  # type: ignore[no-untyped-def]
+    """dS/dH at gap = H - threshold, in the order in which SpikingJelly computes it (the sigmoid excepted)."""
     if kind == ATAN:
-        scale = np.float32(np.pi / 2 * alpha)
+        z = gap * np.float32(np.pi / 2 * alpha)
+        return (ONE / (ONE + z * z)) * np.float32(alpha * 0.5)
+    width = np.float32(alpha)
+    if kind == SIGMOID:
+        e = exp(max(-abs(gap * width), LOWEST_EXPONENT))
+        return width * e / ((ONE + e) * (ONE + e))
+    if kind == TRIANGLE:
+        return max(width - np.float32(alpha * alpha) * abs(gap), ZERO)
+    return width if abs(gap) < np.float32(0.5 / alpha) else ZERO
+
+
+@helper
+def slope_row(kind, alpha, h, threshold, out):  # type: ignore[no-untyped-def]
+    """out = dS/dH at H - threshold; a loop for each kind, so that each is vectorised."""
+    if kind == ATAN:
         for i in range(len(h)):
-            z = (h[i] - threshold) * scale
-            out[i] = (ONE / (ONE + z * z)) * half
+            out[i] = slope_at(ATAN, alpha, h[i] - threshold)
     elif kind == SIGMOID:
-        width = np.float32(alpha)
         for i in range(len(h)):
-            e = exp(max(-abs((h[i] - threshold) * width), LOWEST_EXPONENT))
-            out[i] = width * e / ((ONE + e) * (ONE + e))
+            out[i] = slope_at(SIGMOID, alpha, h[i] - threshold)
     elif kind == TRIANGLE:
-        width, square = np.float32(alpha), np.float32(alpha * alpha)
         for i in range(len(h)):
-            out[i] = max(width - square * abs(h[i] - threshold), ZERO)
+            out[i] = slope_at(TRIANGLE, alpha, h[i] - threshold)
     else:
-        width, edge = np.float32(alpha), np.float32(0.5 / alpha)
         for i in range(len(h)):
-            out[i] = width if abs(h[i] - threshold) < edge else ZERO
+            out[i] = slope_at(RECTANGLE, alpha, h[i] - threshold)
 
 
 @helper

@@ -1,12 +1,13 @@
 """P6: the roadmap's techniques on one network, one after the other, and the rivals that it is judged against.
 
-    start -> sparse     P4.1: few synaptic operations
+    start -> sparse     P4.1: few synaptic operations (first, where images stand still, few steps: what an early exit would not reach)
           -> pruned     P4.3: few weights, in one shot
           -> quantised  P4.2: few bits; what pruning cost comes back here, its zeros stay
           (-> cutoff    P5.1: few steps, last, since its thresholds belong to the final logits)
 
-In the two trained steps the network listens to its own ReLU twin (Hinton's distillation). The rivals are trained from that same twin, for
-as many epochs as the quantised step: one with activations of as many bits as T steps have spike counts, one pruned to as many parameters.
+In the two trained steps the network listens to its own ReLU twin (Hinton's distillation), with its answer after every step if that is
+asked. The rivals are trained from that same twin, for as many epochs as the quantised step: one with activations of as many bits as T
+steps have spike counts, one pruned to as many parameters.
 Order: spec of P6.
 """
 
@@ -18,7 +19,7 @@ from typing import Any
 import torch
 
 from snn5.benchmark import params_nnz
-from snn5.checkpoint import Checkpoint
+from snn5.checkpoint import Checkpoint, Transform
 from snn5.compression import Teacher, calibration_samples, prune, prune_to, quantize, sparsify
 from snn5.config import Integration, Train
 from snn5.datasets import Splits
@@ -118,6 +119,12 @@ def rivals(
     return {"ann": twin, "qnn": qnn, "ann_pruned": trained}
 
 
+def shown_for(source: Checkpoint, time_steps: int) -> Checkpoint:
+    """The same network, shown an image for another number of steps; an early exit would be for the old one."""
+    made = source.after(Transform(name="time_steps", args={"time_steps": time_steps}), time_steps=time_steps, cutoff=None)
+    return replace(made, card=replace(made.card, model_args={**source.card.model_args, "time_steps": time_steps}))
+
+
 def recipe_of(slot: Train, settings: Integration, epochs: int) -> Train:
     """The slot's recipe with the chain's epochs, lr and running mean, without a warm-up."""
     return replace(slot, epochs=epochs, lr=settings.lr, warmup_epochs=0, ema_decay=settings.ema_decay)
@@ -125,5 +132,5 @@ def recipe_of(slot: Train, settings: Integration, epochs: int) -> Train:
 
 def _teacher(twin: Checkpoint, settings: Integration) -> Teacher:
     how: dict[str, Any] = {"temperature": settings.temperature, "precision": settings.teacher_precision}
-    how["channels_last"] = settings.teacher_channels_last
+    how |= {"every_step": settings.teacher_every_step, "channels_last": settings.teacher_channels_last}
     return Teacher(model=twin.build(), weight=settings.teacher_weight, **how)

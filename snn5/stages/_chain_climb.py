@@ -8,7 +8,7 @@ from snn5.checkpoint import Checkpoint
 from snn5.config import Cutoff, Effort, Integration, Train
 from snn5.datasets import Splits
 from snn5.parallel import Tick, run_jobs
-from snn5.stages._chain import Choices, recipe_of, shrunk, sparse_of
+from snn5.stages._chain import Choices, recipe_of, shown_for, shrunk, sparse_of
 from snn5.stages._chain_cutoff import Exit, exit_of
 from snn5.stages._near import near
 from snn5.statistics import mean_sd
@@ -53,11 +53,12 @@ def climb(
         parents: by seed, md5 of the files of start and twin. seed_of: the seed of a job from what names it.
     """
     first, second = (recipe_of(slot, settings, epochs) for epochs in (effort.epochs, effort.quantised_epochs))
-    seeds = list(start)
+    seeds, still = list(start), splits.train.x_TNCHW.shape[0] == 1
 
     def thin(seed: int, tick: Tick) -> tuple[Checkpoint, Measurement]:
-        files = parents[seed]
-        made = sparse_of(start[seed], twins[seed], splits, first, settings, choices, seed=seed_of(seed), parents=files, tick=tick)
+        files, few = parents[seed], settings.most_steps
+        begun = shown_for(start[seed], few) if still and 0 < few < start[seed].card.time_steps else start[seed]
+        made = sparse_of(begun, twins[seed], splits, first, settings, choices, seed=seed_of(seed), parents=files, tick=tick)
         return made, measure(twins[seed], splits.val, seed=seed, protocol="validation")
 
     sparse = dict(zip(seeds, run_jobs(thin, seeds, label=f"{label} sparse", total=effort.epochs), strict=True))

@@ -38,6 +38,18 @@ def test_by_hand() -> None:
     assert loss_of(student, teacher, 2.0).item() == pytest.approx(expected, rel=1e-6)
 
 
+def test_every_step_by_hand() -> None:
+    """After the first step the student says 3/4 as the teacher does, after the second (the mean is 0) 1/2; half of that counts."""
+    student, teacher = Fixed([math.log(3.0), 0.0], [-math.log(3.0), 0.0]), Fixed([math.log(3.0), 0.0])
+    expected = (0.75 * math.log(0.75 / 0.5) + 0.25 * math.log(0.25 / 0.5)) / 2
+    with Teacher(model=teacher, temperature=1.0, every_step=True).on(student).watching() as heard:
+        student(torch.zeros(1, 3, 1, 2, 2))
+        assert heard.value().item() == pytest.approx(expected, rel=1e-6)
+    with Teacher(model=teacher, temperature=1.0).on(student).watching() as heard:
+        student(torch.zeros(1, 3, 1, 2, 2))
+        assert heard.value().item() == pytest.approx(2 * expected, rel=1e-6)
+
+
 def test_the_gradient_reaches_the_student_alone() -> None:
     """d L / d z_k = temperature (p_student - p_teacher), half of it for each of two steps (N = 3 samples share the logits: mean)."""
     student, teacher = Fixed([0.0, 0.0], [0.0, 0.0]), Fixed([2 * math.log(3.0), 0.0])

@@ -21,6 +21,7 @@ from snn5.models import ann_twin
 from snn5.report import Results
 from snn5.report._targets import targets
 from snn5.report.sections import _cifar10_chain
+from snn5.stages._chain import shown_for
 from snn5.training import Group
 
 ROWS = {"ann", "qnn", "ann_pruned", "start", "sparse", "pruned", "quantised", "cutoff"}
@@ -119,7 +120,7 @@ def test_the_whole_numbers_are_as_wide_as_the_potentials_allow() -> None:
 def test_another_number_of_steps_is_noted_and_takes_no_exit_along() -> None:
     made = network()
     early = replace(made, card=replace(made.card, cutoff={"rule": "gap", "thresholds": [1.0, 1.0, 1.0]}))
-    found = cifar10_chain.shown_for(early, 2)
+    found = shown_for(early, 2)
     assert found.card.time_steps == found.build().time_steps == 2 and found.card.cutoff is None
     assert found.card.transforms[-1].args == {"time_steps": 2}
 

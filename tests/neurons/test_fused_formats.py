@@ -109,8 +109,9 @@ def test_a_cache_that_cannot_be_written_only_costs_time() -> None:
         "c.CacheImpl._locator_classes = []\n"  # what is left if no folder can be written
         "import torch\n"
         "from snn5.neurons import LIF\n"
-        "from snn5.neurons._kernels_lif import forward\n"
-        "assert type(forward._cache).__name__ == 'NullCache', forward._cache\n"
+        "from snn5.neurons import _kernels_lif\n"
+        "kernel = _kernels_lif.forward(True, False, False)\n"
+        "assert type(kernel._cache).__name__ == 'NullCache', kernel._cache\n"
         "assert LIF()(torch.tensor([[1.0], [1.5]])).flatten().tolist() == [0, 1]\n"
     )
     env = os.environ | {"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}

@@ -49,7 +49,7 @@ def write_networks(seed: int) -> None:
         num_classes=4,
         image_size=8,
         time_steps=3,
-        neuron_args={"tau": 1.2, "v_threshold": 0.3},
+        neuron_args={"tau": 1.2, "v_threshold": 0.2},
     )
     args = {"model": model.name, "model_args": model.arguments, "dataset": "digits"}
     for folder, net, twin in (("p3_tune", model, False), ("p1_train/ann_twin-frames", ann_twin(model), True)):
@@ -91,12 +91,14 @@ def test_every_step_leaves_what_it_is_for(this: Stage) -> None:
         found = {step: Measurement.from_json(made.runs[f"{step}-seed{seed}"].details) for step in (*RIVALS, *STEPS)}
         assert found["pruned"].params_nnz < 0.7 * found["sparse"].params_nnz
         assert found["quantised"].packed_bytes < 0.5 * found["pruned"].packed_bytes
-        assert found["cutoff"].steps_mean <= found["quantised"].steps_mean == 3
-        assert (found["qnn"].activation_bits, found["qnn"].spiking) == (2, False)  # T = 3 steps have 4 spike counts
+        assert (
+            found["cutoff"].steps_mean <= found["quantised"].steps_mean == found["sparse"].steps_mean == 2 < found["start"].steps_mean == 3
+        )
+        assert (found["qnn"].activation_bits, found["qnn"].spiking) == (2, False)  # T = 2 steps have 3 spike counts
         assert found["ann_pruned"].params_nnz == pytest.approx(found["cutoff"].params_nnz, rel=0.05)
         assert all(ratio is not None for ratio in found["cutoff"].ratios.values())
         final = checkpoint.load(this.out / "checkpoints" / f"seed{seed}.safetensors")
-        assert [t.name for t in final.card.transforms] == ["sparsify", "prune", "fold_norms", "quantize", "calibrate_cutoff"]
+        assert [t.name for t in final.card.transforms] == ["time_steps", "sparsify", "prune", "fold_norms", "quantize", "calibrate_cutoff"]
         masked = torch.cat([final.state[name].flatten() for name in final.card.masks])
         assert (masked == 0).float().mean() >= made.summary["sparsity"] - 0.01
         assert (made.summary["sparsity"], made.summary["bits"]) in ((SPARSITY, BITS), (0.4, 4))  # P4's choice and p6.variants
