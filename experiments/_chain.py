@@ -49,7 +49,7 @@ def settings_of(raw: Mapping[str, Any], path: Path) -> dict[str, Any]:
     return {
         "train": parse(Train, raw["train"], f"{path}: train"),
         "chain": parse(Integration, asdict(base.p6) | raw["chain"], f"{path}: chain"),
-        "cutoff": base.p5,
+        "cutoff": parse(Cutoff, asdict(base.p5) | raw.get("cutoff", {}), f"{path}: cutoff"),
         **{key: raw[key] for key in OWN},
     }
 
