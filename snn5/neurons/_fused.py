@@ -2,7 +2,7 @@
 
 The numbers are SpikingJelly's: spikes and potentials are bit-equal to its multi-step operators in float32, gradients too except for
 sums in another order (PLIF's w) and the sigmoid's exponential. What differs is the memory: only the current is kept for the backward
-pass, which recomputes the potentials chunk by chunk in the cache (cheaper than to write and read them). With bfloat16 the currents, spikes
+pass, which recomputes the potentials block by block in the cache (cheaper than to write and read them). With bfloat16 the currents, spikes
 and their gradients have 16 bits; the potential and all arithmetic have 32.
 
 No result depends on the number of threads: chunks have fixed bounds, and w's gradient is the sum of the chunks' sums in their order.
@@ -21,9 +21,9 @@ from snn5.neurons._fused_layout import LIKE, address, laid_out, ordered, suits
 from snn5.neurons._fused_threads import spread
 
 KINDS = {surrogate.ATan: 0, surrogate.Sigmoid: 1, surrogate.PiecewiseQuadratic: 2, surrogate.Rect: 3}  # as in _kernels_common
-LARGEST_CHUNK, PIECES, SMALLEST_CHUNK = 1 << 15, 16, 1024  # neurons: long rows stream well, a few pieces keep all threads busy
-BLOCK = 128  # neurons: their state over all steps stays in the first-level cache
-SCRATCH = 1 << 17  # numbers that the backward pass recomputes at a time: what fits the second-level cache
+LARGEST_CHUNK, PIECES, SMALLEST_CHUNK = 1 << 15, 16, 1024  # neurons that a thread takes at once: a few pieces keep all threads busy
+BLOCK = 128  # neurons of a chunk that take all steps together: few enough for the first-level cache
+SCRATCH = 1 << 17  # numbers of a chunk over all steps, backward (the latch recomputes as many at a time: the second-level cache)
 
 
 class Dynamics(NamedTuple):

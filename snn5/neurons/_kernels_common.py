@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
-from snn5._compiled import kept
+from snn5._compiled import digest_of, kept, named
 
 ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
 FLOATS, SUMS = np.empty(0, np.float32), np.empty(0, np.float64)  # for `row_at`
@@ -23,14 +23,22 @@ LOWEST_EXPONENT = np.float32(-87)
 ATAN, SIGMOID, TRIANGLE, RECTANGLE = range(4)  # kinds of slope
 
 
-def kernel(function: Callable[..., Any], variant: tuple[Any, ...] = ()) -> Any:
-    """Compile at the first call, to run without the GIL; kept on disk. `variant`: see `kept`."""
-    return kept(numba.njit(nogil=True, error_model="numpy")(function), function, Path(__file__).parent.glob("_kernels*.py"), variant)
+_DIGEST = digest_of(Path(__file__).parent.glob("_kernels*.py"))
 
 
-def helper(function: Callable[..., Any]) -> Any:
+def kernel(function: Callable[..., Any], *variant: int) -> Any:
+    """Compile at the first call, to run without the GIL; kept on disk. `variant`: see `named`."""
+    return kept(helper(function, *variant), function, _DIGEST)
+
+
+def helper(function: Callable[..., Any], *variant: int) -> Any:
     """Compile as a part of the kernels that call it."""
-    return numba.njit(nogil=True, error_model="numpy")(function)
+    return numba.njit(nogil=True, error_model="numpy")(named(function, variant))
+
+
+def helper_of(*variant: int) -> Callable[[Callable[..., Any]], Any]:
+    """`helper` for a function that is made anew for every `variant`."""
+    return lambda function: helper(function, *variant)
 
 
 @intrinsic

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from snn5.neurons._kernels_common import FLOATS, ONE, SUMS, ZERO, helper, kernel, lane_sum, pack, row_at, slope_at, take, unpack
+from snn5.neurons._kernels_common import FLOATS, ONE, SUMS, ZERO, helper, helper_of, kernel, lane_sum, pack, row_at, slope_at, take, unpack
 
 LANES = 32
 
@@ -54,8 +54,9 @@ def start_row(v, v_start, v_fill, begin):  # type: ignore[no-untyped-def]
 @cache
 def forward(decay: bool, divide: bool, soft: bool) -> Any:
     """The kernel of one kind of neuron."""
+    variant = (decay, divide, soft)
 
-    @helper
+    @helper_of(*variant)
     def step(x, v, s, k, reset, threshold):  # type: ignore[no-untyped-def]
         """S, and V in place."""
         one, zero = pack(ONE, s), pack(ZERO, s)
@@ -81,21 +82,22 @@ def forward(decay: bool, divide: bool, soft: bool) -> Any:
                     step(x[t * stride + begin : t * stride + end], v, s[t * n + begin : t * n + end], k, reset, threshold)
                 v_end[begin:end] = v
 
-    return kernel(run, (decay, divide, soft))
+    return kernel(run, *variant)
 
 
 @cache
 def backward(decay: bool, divide: bool, soft: bool, detach: bool, kind: int, leaks: bool) -> Any:
     """The kernel of one kind of neuron and surrogate; `leaks`: with dL/dk."""
+    variant = (decay, divide, soft, detach, kind, leaks)
 
-    @helper
+    @helper_of(*variant)
     def again(x, v, h, k, reset, threshold):  # type: ignore[no-untyped-def]
         """H, and V in place."""
         for i in range(len(v)):
             h[i] = charge(unpack(x[i]), v[i], decay, divide, k, reset)
             v[i] = settle(h[i], threshold, reset, soft)
 
-    @helper
+    @helper_of(*variant)
     def back(gs, h, carry, gx, gh, k, reset, threshold, alpha):  # type: ignore[no-untyped-def]
         """From dL/dS and dL/dV (carry) of a step to dL/dX, dL/dH if it is wanted and, in place, dL/dV of the step before."""
         for i in range(len(h)):
@@ -109,7 +111,7 @@ def backward(decay: bool, divide: bool, soft: bool, detach: bool, kind: int, lea
             gx[i] = pack(leaked if decay else g, gx)
             carry[i] = g - leaked
 
-    @helper
+    @helper_of(*variant)
     def leak(gh, x, v, gk, reset):  # type: ignore[no-untyped-def]
         """Add dL/dk of a step."""
         for i in range(len(gh)):
@@ -154,4 +156,4 @@ def backward(decay: bool, divide: bool, soft: bool, detach: bool, kind: int, lea
             if leaks:
                 gk_chunks[piece] = lane_sum(gk_all[: min(chunk, n - first)], lanes)
 
-    return kernel(run, (decay, divide, soft, detach, kind, leaks))
+    return kernel(run, *variant)

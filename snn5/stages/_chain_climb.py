@@ -7,6 +7,7 @@ from snn5.benchmark import Measurement, measure
 from snn5.checkpoint import Checkpoint
 from snn5.config import Cutoff, Effort, Integration, Train
 from snn5.datasets import Splits
+from snn5.errors import UserError
 from snn5.parallel import Tick, run_jobs
 from snn5.stages._chain import Choices, recipe_of, shown_for, shrunk, sparse_of
 from snn5.stages._chain_cutoff import Exit, exit_of
@@ -56,8 +57,7 @@ def climb(
     seeds, still = list(start), splits.train.x_TNCHW.shape[0] == 1
 
     def thin(seed: int, tick: Tick) -> tuple[Checkpoint, Measurement]:
-        files, few = parents[seed], settings.most_steps
-        begun = shown_for(start[seed], few) if still and 0 < few < start[seed].card.time_steps else start[seed]
+        files, begun = parents[seed], _shorter(start[seed], settings.most_steps) if still else start[seed]
         made = sparse_of(begun, twins[seed], splits, first, settings, choices, seed=seed_of(seed), parents=files, tick=tick)
         return made, measure(twins[seed], splits.val, seed=seed, protocol="validation")
 
@@ -83,3 +83,21 @@ def climb(
         chosen = max(range(len(exits)), key=lambda i: (exits[i].affordable, mean_sd(exits[i].accuracies)[0]))
     steps = {seed: {"start": start[seed], "sparse": sparse[seed][0], **rungs[chosen][seed]} for seed in seeds}
     return Climb(steps=steps, exits=exits, chosen=chosen, twin=mean_sd(twin)[0])
+
+
+def _shorter(source: Checkpoint, most_steps: int) -> Checkpoint:
+    """The network with at most so many steps; 0: as it is.
+
+    Raises:
+        UserError: some of its weights belong to a step (GLIF, attention over time).
+    """
+    if not 0 < most_steps < source.card.time_steps:
+        return source
+    made = shown_for(source, most_steps)
+    try:
+        made.build()
+    except UserError as error:
+        raise UserError(
+            f"p6.most_steps={most_steps}: {error}; this network has weights for each of its steps, set p6.most_steps=0"
+        ) from error
+    return made

@@ -109,6 +109,15 @@ def test_every_step_leaves_what_it_is_for(this: Stage) -> None:
         assert final.card.cutoff["epsilon"] == own[this.config.seeds.index(seed)]
 
 
+def test_a_network_with_weights_for_each_step_keeps_its_steps(this: Stage) -> None:
+    model = create_model("sew_resnet8", width=8, neuron="glif", in_channels=1, num_classes=4, image_size=8, time_steps=3)
+    card = checkpoint.Card(model=model.name, model_args=model.arguments, dataset="digits", time_steps=3, neuron="glif")
+    for seed in SEEDS:
+        checkpoint.save(checkpoint.of(model, card), f"data/p3_tune/checkpoints/seed{seed}.safetensors")
+    with pytest.raises(UserError, match=r"p6\.most_steps=2: .*set p6\.most_steps=0"):
+        p6_integrate.run(this)
+
+
 def test_the_other_slot_starts_with_p1(this: Stage) -> None:
     other = Offline(script="p6_integrate", args=("events",), config=this.config, root=this.root)
     with pytest.raises(FileNotFoundError, match="p1_train/sew_resnet-events"):
