@@ -86,7 +86,9 @@ def _fewer(results: Results, stage: str) -> str:
     before, after = (results.value(stage, "cost/steps_mean", f"{step}/") for step in ("start", "sparse"))
     if before is None or after is None or after.mean >= before.mean:
         return ""
-    return f" From the second row on the network takes T = {after.mean:g} steps instead of {before.mean:g}: what that saves is in that row."
+    return (
+        f" From '{STEPS['sparse']}' on the network takes {after.mean:g} steps instead of {before.mean:g}: what that saves is in that row."
+    )
 
 
 def _chosen(results: Results, stage: str) -> str:
