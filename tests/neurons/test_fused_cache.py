@@ -39,7 +39,7 @@ def told(cache: Path, *names: str) -> list[str]:
 
 
 def test_a_process_runs_what_two_others_compiled(tmp_path: Path) -> None:
-    """Numba's symbols are a name and a number that every process counts anew: with one name for all, the second kind got the first one's."""
+    """Numba's symbols are a name and a number that every process counts anew; with one name for all, one kind got the other's code."""
     [plif], [lif] = told(tmp_path, "plif"), told(tmp_path, "lif")
     assert plif[5:] != lif[4:]
     assert told(tmp_path, "plif", "lif") == [plif, lif]
