@@ -5,8 +5,8 @@
 P3's tuned network or P1's (see _chain_ingredients), on still images with p6.most_steps steps from there on, then P4.1's sparsity, P4.3's
 pruning and P4.2's quantisation as P4's stages chose them (p6.most_strength at most, p6.least_bits bits at least) or as p6.variants has
 them, the boldest with which validation is content, then P5.1's cutoff, for each network as cautious as the target's energy allows it on
-validation (as P5.1 would choose, where none is allowed); each step is measured on test. TTFS is no step:
-P2.3 judges it.
+validation (as P5.1 would choose, where none is allowed); each step is measured on test. TTFS is no step: P2.3
+judges it.
 Every ingredient is resolved to the MLflow run that made its bytes and checked against dvc.lock; the lineage is logged on this stage's run.
 Claim (target 2): at most p6.target_ratio of the dense twin's energy at an accuracy at most one point lower.
 Out: checkpoints/seed<k>.safetensors (the final networks), metrics.json, curves.csv.
