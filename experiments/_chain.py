@@ -85,8 +85,7 @@ def rival_epochs(effort: Effort) -> int:
 
 def stopped(asked: ChainPlan, source: Checkpoint, splits: Splits, seed: int) -> Checkpoint:
     """With a cutoff fitted on training samples, its epsilon chosen on validation."""
-    rules: dict[str, Any] = {"epsilons": asked.cutoff.epsilons, "max_accuracy_loss": asked.cutoff.max_accuracy_loss}
-    rules |= {"standard_errors": asked.cutoff.standard_errors, "rule": asked.cutoff.rule, "seed": seed}
+    rules: dict[str, Any] = {"epsilons": asked.cutoff.epsilons, "rule": asked.cutoff.rule, "seed": seed, **asked.cutoff.limits()}
     first, count = splits.train, asked.calibrated
     first = replace(first, x_TNCHW=first.x_TNCHW[:, :count], y_N=first.y_N[:count], index_N=first.index_N[:count])
     return choose_cutoff(source, first, splits.val, keep_out=(splits.test,), **rules)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 from snn5._settings import setting
 from snn5.errors import UserError
@@ -203,11 +204,16 @@ class Cutoff:
     epsilons: list[float] = field(default_factory=lambda: [0.0, 0.005, 0.01, 0.02, 0.05])
     max_accuracy_loss: float = setting(0.005, low=0.0, high=1.0)  # on validation; the largest epsilon that stays within is chosen
     standard_errors: float = setting(1.0, low=0.0, high=10.0)  # of that loss, added to it: a small set hides half a point
+    lost_samples: int = setting(0, low=0, high=100)  # counted as lost beside validation's, which may have lost none by luck
     rule: str = setting("gap", among=("gap", "entropy", "max_probability"))  # the others are swept beside it
 
     def __post_init__(self) -> None:
         if not self.epsilons or not all(0 <= e <= 1 for e in self.epsilons) or repeated(self.epsilons):
             raise UserError(f"epsilons={self.epsilons}; need at least one value, each from 0 to 1, all different")
+
+    def limits(self) -> dict[str, Any]:
+        """What `choose_epsilon` is asked to keep."""
+        return {name: getattr(self, name) for name in ("max_accuracy_loss", "standard_errors", "lost_samples")}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -60,35 +60,41 @@ def try_epsilons(
     return {name: {split: _judge(epsilons, fitted[name], *logits[split]) for split in judges} for name in rules}
 
 
-def choose_epsilon(tried: Sequence[Tried], *, max_accuracy_loss: float, standard_errors: float = 1.0) -> float:
+def choose_epsilon(tried: Sequence[Tried], *, max_accuracy_loss: float, standard_errors: float = 1.0, lost_samples: int = 0) -> float:
     """The largest epsilon that is `within` the limit; the smallest where none is.
 
     Args:
-        tried, max_accuracy_loss, standard_errors: see `within`.
+        tried, max_accuracy_loss, standard_errors, lost_samples: see `within`.
     """
-    found = within(tried, max_accuracy_loss=max_accuracy_loss, standard_errors=standard_errors)
+    found = within(tried, max_accuracy_loss=max_accuracy_loss, standard_errors=standard_errors, lost_samples=lost_samples)
     return max(found, default=min(tried[0].epsilons))
 
 
-def within(tried: Sequence[Tried], *, max_accuracy_loss: float, standard_errors: float = 1.0) -> list[float]:
+def within(tried: Sequence[Tried], *, max_accuracy_loss: float, standard_errors: float = 1.0, lost_samples: int = 0) -> list[float]:
     """The epsilons whose loss of accuracy on validation, and a margin for the finite set, stay within the limit.
 
         loss_n = - mean over seeds of change_n          mean_n(loss_n) + standard_errors sd_n(loss_n) / sqrt(N) <= max_accuracy_loss
 
     A few hundred samples cannot tell half a point from one; without the margin the boldest epsilon is the one that was lucky there.
+    Where no sample was lost, sd is 0 and no number of standard errors a margin: `lost_samples` are counted beside the N (the rule of
+    succession, which adds what was not seen yet, towards the careful side only).
 
     Args:
         tried: one per seed, on the same validation samples.
         max_accuracy_loss: 0..1. standard_errors: how many of them are added, >= 0; 0 takes the mean at its word.
+        lost_samples: >= 0, with a loss of 1 each.
 
     Raises:
-        UserError: the seeds were not tried on the same epsilons and samples; a negative number of standard errors.
+        UserError: the seeds were not tried on the same epsilons and samples; a negative number of standard errors or lost samples.
     """
     if not standard_errors >= 0:
         raise UserError(f"standard_errors={standard_errors}; need 0 or more")
+    if lost_samples < 0:
+        raise UserError(f"lost_samples={lost_samples}; need 0 or more")
     if not tried or any(t.epsilons != tried[0].epsilons or t.change_EN.shape != tried[0].change_EN.shape for t in tried):
         raise UserError(f"{len(tried)} seeds, not all tried on the same epsilons and samples; use one validation split and one list")
     loss_EN = -torch.stack([t.change_EN for t in tried]).double().mean(0)
+    loss_EN = torch.cat([loss_EN, loss_EN.new_ones(len(loss_EN), lost_samples)], 1)
     samples = loss_EN.shape[1]
     margin_E = standard_errors * loss_EN.std(1) / math.sqrt(samples) if samples > 1 else torch.zeros(len(loss_EN))
     # 1e-12: a loss of exactly the limit is within it, however its mean was rounded

@@ -63,6 +63,7 @@ def choose_cutoff(
     epsilons: Sequence[float],
     max_accuracy_loss: float,
     standard_errors: float = 1.0,
+    lost_samples: int = 0,
     rule: str = "gap",
     dropout: float = 0.3,
     seed: int = 0,
@@ -75,14 +76,14 @@ def choose_cutoff(
 
     Args:
         split: calibration samples, from the training set. val: decides; the test split has no say.
-        epsilons, max_accuracy_loss, standard_errors: see `choose_epsilon`.
+        epsilons, max_accuracy_loss, standard_errors, lost_samples: see `choose_epsilon`.
         rule, dropout, seed, keep_out, parents: see `calibrate_cutoff`; `val` is kept out in any case.
 
     Raises:
         UserError: what `calibrate_cutoff` and `choose_epsilon` refuse.
     """
     tried = try_epsilons(checkpoint, split, {"val": val}, epsilons, rules=[rule], dropout=dropout, seed=seed)[rule]["val"]
-    epsilon = choose_epsilon([tried], max_accuracy_loss=max_accuracy_loss, standard_errors=standard_errors)
+    epsilon = choose_epsilon([tried], max_accuracy_loss=max_accuracy_loss, standard_errors=standard_errors, lost_samples=lost_samples)
     others = (val, *keep_out)
     return calibrate_cutoff(checkpoint, split, epsilon=epsilon, rule=rule, dropout=dropout, seed=seed, keep_out=others, parents=parents)
 

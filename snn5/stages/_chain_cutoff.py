@@ -72,6 +72,6 @@ def exit_of(
         return tried[cutoff.rule]["val"]
 
     tried = run_jobs(again, seeds, label=f"{label} epsilons", total=1)
-    epsilon = choose_epsilon(tried, max_accuracy_loss=cutoff.max_accuracy_loss, standard_errors=cutoff.standard_errors)
+    epsilon = choose_epsilon(tried, **cutoff.limits())
     place = epsilons.index(epsilon)
     return Exit(epsilons=(epsilon,) * len(seeds), accuracies=tuple(t.accuracy[place] for t in tried), affordable=False)

@@ -30,7 +30,7 @@ def run(stage: Stage) -> Record:
         raise UserError(f"p5_cutoff {slot}: need one argument, frames or events")
     splits, parents = read_splits(stage, slot)
     paths = {seed: stage.input(Path(f"data/p1_train/sew_resnet-{slot}/checkpoints/seed{seed}.safetensors")) for seed in seeds}
-    limit = {"max_accuracy_loss": settings.max_accuracy_loss, "standard_errors": settings.standard_errors}
+    limit = settings.limits()
 
     def sweep(seed: int, tick: Tick) -> dict[str, dict[str, Tried]]:
         judges = {"val": splits.val, "test": splits.test}

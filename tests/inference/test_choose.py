@@ -60,6 +60,17 @@ def test_one_standard_error_by_hand() -> None:
     assert within([one], max_accuracy_loss=0.04 + 2 * spread - 1e-9, standard_errors=2.0) == [0.0, 0.1]
 
 
+def test_a_sample_lost_beside_those_seen_by_hand() -> None:
+    """None of 99 lost, one beside them: 1 of 100, sd 0.1, so 0.01 and 0.01 for each standard error; with 1 lost 2 of 100."""
+    one = tried(lost(0, n=99), lost(1, n=99), lost(2, n=99))
+    assert within([one], max_accuracy_loss=0.001, standard_errors=50.0) == [0.0]  # without it no number of them is a margin
+    assert within([one], max_accuracy_loss=0.0201, lost_samples=1) == [0.0]
+    assert within([one], max_accuracy_loss=0.0199, lost_samples=1) == []
+    assert within([one], max_accuracy_loss=0.0201, standard_errors=0.0, lost_samples=1) == [0.0, 0.1]
+    assert within([one], max_accuracy_loss=0.0199, standard_errors=0.0, lost_samples=1) == [0.0]
+    assert choose_epsilon([one], max_accuracy_loss=0.0199, lost_samples=1) == 0.0
+
+
 def test_seeds_count_as_one_judge_per_sample() -> None:
     """Two seeds that lose the same sample: as uncertain as one seed. Two that lose different ones: less."""
     first, other = tried(lost(0), lost(1), lost(1)), tried(lost(0), lost(1)[::-1], lost(1)[::-1])
@@ -77,6 +88,8 @@ def test_seeds_must_be_comparable() -> None:
         within([tried(lost(0), lost(0), lost(0)), tried(lost(0), epsilons=(0.0,))], max_accuracy_loss=0.1)
     with pytest.raises(UserError, match=r"standard_errors=-1\.0; need 0 or more"):
         within([tried(lost(0), lost(0), lost(0))], max_accuracy_loss=0.1, standard_errors=-1.0)
+    with pytest.raises(UserError, match="lost_samples=-1; need 0 or more"):
+        within([tried(lost(0), lost(0), lost(0))], max_accuracy_loss=0.1, lost_samples=-1)
 
 
 def test_accuracy_by_step_by_hand() -> None:
