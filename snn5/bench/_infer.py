@@ -25,7 +25,7 @@ from snn5.models import SpikingModel, ann_twin
 
 RATES = (0.02, 0.05, 0.1, 0.2)
 TORCH, ORT, SJ = 5.0, 2.0, 20.0
-FEW = 8  # samples, one a call, in a side's turn
+FEW = 64  # samples, one a call, in a side's turn
 
 Tell = Callable[[str], None]
 
@@ -44,7 +44,7 @@ def infer(
 
     Args:
         models: (checkpoint, samples): its own twin and itself in SpikingJelly are the other sides, and its early exit is used.
-        quick: fewer repeats, and two rates. repeats: turns of each side, of 8 answers each, else 15.
+        quick: fewer repeats, and two rates. repeats: turns of each side, of 64 answers each, else 15.
         bits: of a weight in whole numbers, at most.
         widths, side: of the network that is made for this; without widths, none is.
         say: is told what is measured now, and what is missing.
@@ -146,7 +146,8 @@ def _slopes(work: Mapping[str, float], times: Mapping[str, list[float]]) -> list
 
 
 def _often(sides: Mapping[str, Side]) -> dict[str, Side]:
-    """Each side FEW times a turn: as a stream of samples comes, and not from memory that the other side has just filled."""
+    """Each side FEW times a turn: as a stream of samples comes, and not from caches that the other side has just filled. At 8 answers of
+    20 us these were half of the time."""
 
     def repeated(side: Side) -> Side:
         def once() -> None:

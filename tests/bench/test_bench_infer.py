@@ -7,7 +7,7 @@ from spikingjelly.activation_based import functional
 from typer.testing import CliRunner
 
 from snn5 import bench
-from snn5.bench._infer import _slopes
+from snn5.bench._infer import FEW, _slopes
 from snn5.bench._infer_network import as_torch, images, six
 from snn5.bench._infer_rivals import folded, ort_missing, with_stock_neurons
 from snn5.bench._measure import row
@@ -98,10 +98,10 @@ def test_figures_that_should_be_alike_may_differ_by_a_fifth_either_way(ours: flo
 
 
 def test_slopes_are_taken_turn_by_turn() -> None:
-    """Eight answers a turn; the second turn runs at half the clock rate, which must not look like another slope."""
+    """FEW answers a turn; the second turn runs at half the clock rate, which must not look like another slope."""
     work = {"a": 1.0, "b": 2.0, "c": 4.0}
-    times = {"a": [8.0, 16.0], "b": [16.0, 32.0], "c": [56.0, 112.0]}
+    times = {name: [first * FEW, 2 * first * FEW] for name, first in (("a", 1.0), ("b", 2.0), ("c", 7.0))}
     near, far = _slopes(work, times)
-    assert near.theirs == 3.0 and near.ours == 1.5  # (56 - 8) / 8 / 3 = 2 and 4; (16 - 8) / 8 / 1 = 1 and 2
+    assert near.theirs == 3.0 and near.ours == 1.5  # (7 - 1) / 3 = 2 and 4; (2 - 1) / 1 = 1 and 2
     assert near.ratio == near.low == near.high == 2.0 and not near.reached
-    assert far.ratio == far.low == far.high == pytest.approx(0.8) and not far.reached  # (56 - 16) / 8 / 2 = 2.5
+    assert far.ratio == far.low == far.high == pytest.approx(0.8) and not far.reached  # (7 - 2) / 2 = 2.5

@@ -23,3 +23,8 @@ def helper(function: Callable[..., Any]) -> Any:
     return numba.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(
         function
     )
+
+
+def apart(function: Callable[..., Any]) -> Any:
+    """Is compiled by itself: its loops then find more registers. For what runs once a step and population."""
+    return numba.njit(nogil=True, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)

@@ -106,7 +106,7 @@ def gather(y, x, p, begin, count, fresh, held, program, state, ops):  # type: ig
 @helper
 def scattered_steps(p, count, fresh, still, program, state, ops):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """`count` steps of a population whose sums are an image; returns -1 where a potential left its range."""
-    pops, syns, given = program[0], program[1], p[k.FROM_INPUT] > 0
+    pops, syns, strides, given = program[0], program[1], program[7], p[k.FROM_INPUT] > 0
     if fresh and given:
         _clear(state[14], p[k.IMAGE_BEGIN], p[k.IMAGE_END] - p[k.IMAGE_BEGIN])
     for n in range(count):
@@ -119,12 +119,14 @@ def scattered_steps(p, count, fresh, still, program, state, ops):  # type: ignor
                     reached = scatter_input(p, source, s, n, program, state)
                 elif s[k.GROUPED]:
                     reached = scatter_own(p, source, s, n, program, state)
-                elif p[k.PADDED] == 16:
-                    reached = scatter_16(p, source, s, n, program, state)
-                elif p[k.PADDED] == 32:
-                    reached = scatter_32(p, source, s, n, program, state)
                 else:
-                    reached = scatter_64(p, source, s, n, program, state)
+                    events, begin = n * strides[k.EVENTS] + source[k.EVENT_AT], n * strides[k.STARTS] + source[k.START_AT]
+                    if p[k.PADDED] == 16:
+                        reached = scatter_16(p, source, s, events, begin, program[2], program[8], state[3], state[5], state[13])
+                    elif p[k.PADDED] == 32:
+                        reached = scatter_32(p, source, s, events, begin, program[2], program[8], state[3], state[5], state[13])
+                    else:
+                        reached = scatter_64(p, source, s, events, begin, program[2], program[8], state[3], state[5], state[13])
                 ops[k.SYNOPS] += reached * s[k.GROUP_OUT]
         if still and given:
             found = sweep_held(p, n, first, state[14], program, state)

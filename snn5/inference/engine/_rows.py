@@ -6,7 +6,7 @@ import numpy as np
 
 from snn5.inference.engine import _table as k
 from snn5.inference.engine._compiled import helper
-from snn5.inference.engine._vectors import add_graded, add_rows, copy_shifted
+from snn5.inference.engine._vectors import add_graded, add_rows, combine, copy_shifted
 
 
 def _adder(bits: int) -> Any:
@@ -66,9 +66,8 @@ def shift_events(source, s, padded, n, program, state):  # type: ignore[no-untyp
     """Where each event's rows of weights lie in the n-th step, but for what depends on the position that is asked."""
     chan, col, start, shift, strides = state[3], state[4], state[5], state[6], program[7]
     begin, at = n * strides[k.EVENTS] + source[k.EVENT_AT], n * strides[k.SHIFTS] + s[k.SHIFT_AT]
-    row = np.int32(s[k.ROW])
-    for i in range(start[n * strides[k.STARTS] + source[k.START_AT] + source[k.HEIGHT] * source[k.WIDTH]]):
-        shift[at + i] = chan[begin + i] * row + col[begin + i] * np.int32(padded)
+    count = np.int64(start[n * strides[k.STARTS] + source[k.START_AT] + source[k.HEIGHT] * source[k.WIDTH]])
+    combine(shift, at, chan, col, begin, count, s[k.ROW], padded)
 
 
 @helper

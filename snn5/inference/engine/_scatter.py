@@ -8,8 +8,8 @@ event asks where it is: of 16 bits where spikes come in, of 32 bits where the ne
 from typing import Any
 
 from snn5.inference.engine import _table as k
-from snn5.inference.engine._compiled import helper
-from snn5.inference.engine._vectors import add_patch, add_run, peek, poke
+from snn5.inference.engine._compiled import apart, helper
+from snn5.inference.engine._vectors import add_patch, add_run, peek, poke, stay_apart
 
 
 @helper
@@ -41,12 +41,12 @@ def scatter_input(p, source, s, n, program, state):  # type: ignore[no-untyped-d
 
 
 def _scatter(lanes: int) -> Any:
-    @helper
-    def scatter(p, source, s, n, program, state):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-        """Add what the n-th step's spikes bring through a bundle of synapses, position by position; returns how many outputs were hit."""
-        w8, strides, reach = program[2], program[7], program[8]
-        chan, start, image = state[3], state[5], state[13]
-        events, first = n * strides[k.EVENTS] + source[k.EVENT_AT], n * strides[k.STARTS] + source[k.START_AT]
+    two, three = 2 * lanes, 3 * lanes
+
+    @apart
+    def scatter(p, source, s, events, first, w8, reach, chan, start, image):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+        """Add what the spikes of a step bring through a bundle of synapses, position by position; returns how many outputs were hit."""
+        stay_apart()
         width, image_at, image_row, columns = source[k.WIDTH], p[k.IMAGE_AT], p[k.IMAGE_ROW], s[k.REACH_X]
         weight_at, row, line, reached = s[k.WEIGHT_AT], s[k.ROW], s[k.LINE], 0
         for y in range(source[k.HEIGHT]):
@@ -60,12 +60,18 @@ def _scatter(lanes: int) -> Any:
                 if i0 < i1 and across:
                     to, begin = target + peek(reach, x), weights + peek(reach, x + 2)
                     inside += peek(reach, x + 3) * (i1 - i0)
-                    if down == 3 and across == 3 * lanes:
-                        add_patch(lanes, 3, image, to, image_row, w8, begin, row, line, chan, i0, i1)
+                    if down == 3 and across == three:
+                        add_patch(lanes, 3, 3, image, to, image_row, w8, begin, row, line, chan, i0, i1)
+                    elif down == 2 and across == two:
+                        add_patch(lanes, 2, 2, image, to, image_row, w8, begin, row, line, chan, i0, i1)
+                    elif down == 2 and across == lanes:
+                        add_patch(lanes, 2, 1, image, to, image_row, w8, begin, row, line, chan, i0, i1)
+                    elif down == 1 and across == two:
+                        add_patch(lanes, 1, 2, image, to, image_row, w8, begin, row, line, chan, i0, i1)
                     else:
                         for _ in range(down):
                             for tap in range(0, across, lanes):
-                                add_patch(lanes, 1, image, to + tap, image_row, w8, begin + tap, row, line, chan, i0, i1)
+                                add_patch(lanes, 1, 1, image, to + tap, image_row, w8, begin + tap, row, line, chan, i0, i1)
                             to += image_row
                             begin += line
                 x += 4

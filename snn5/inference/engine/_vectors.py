@@ -128,21 +128,21 @@ def add_run(_context, lanes, sums, sums_at, weights, start, count, factor):  # t
 
 
 @intrinsic(prefer_literal=True)
-def add_patch(_context, lanes, side, sums, sums_at, sums_row, weights, start, row, line, chan, first, stop):  # type: ignore[no-untyped-def]
-    """Add the weights of a position's events to the square of positions that they reach; `side` is a literal.
+def add_patch(_context, lanes, down, across, sums, sums_at, sums_row, weights, start, row, line, chan, first, stop):  # type: ignore[no-untyped-def]
+    """Add the weights of a position's events to the square of positions that they reach; `down` and `across` are literals.
 
         sums[sums_at + y sums_row + x lanes + c] += sum_i weights[start + chan[i] row + y line + x lanes + c]
 
-    y, x < side, c < lanes, first <= i < stop, and there is an i. The sums stay in registers from the first event to the last.
+    y < down, x < across, c < lanes, first <= i < stop, and there is an i. The sums stay in registers from the first event to the last.
     """
-    n, m, bits = lanes.literal_value, side.literal_value, sums.dtype.bitwidth
+    n, high, wide, bits = lanes.literal_value, down.literal_value, across.literal_value, sums.dtype.bitwidth
 
     def make(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _, _, sums_v, at_v, step_v, w_v, start_v, row_v, line_v, chan_v, first_v, stop_v = args
+        _, _, _, sums_v, at_v, step_v, w_v, start_v, row_v, line_v, chan_v, first_v, stop_v = args
         sums_p, w_p, chan_p = (_data(context, builder, t, value) for t, value in ((sums, sums_v), (weights, w_v), (chan, chan_v)))
-        grid = [(y, ir.Constant(I64, x * n)) for y in range(m) for x in range(m)]
-        rows = [builder.mul(step_v, ir.Constant(I64, y)) for y in range(m)]
-        lines = [builder.mul(line_v, ir.Constant(I64, y)) for y in range(m)]
+        grid = [(y, ir.Constant(I64, x * n)) for y in range(high) for x in range(wide)]
+        rows = [builder.mul(step_v, ir.Constant(I64, y)) for y in range(high)]
+        lines = [builder.mul(line_v, ir.Constant(I64, y)) for y in range(high)]
         places = [builder.add(builder.add(at_v, rows[y]), across) for y, across in grid]
         taps = [builder.add(builder.add(start_v, lines[y]), across) for y, across in grid]
 
@@ -157,7 +157,7 @@ def add_patch(_context, lanes, side, sums, sums_at, sums_row, weights, start, ro
         return context.get_dummy_value()
 
     whole = types.int64
-    return types.none(lanes, side, sums, whole, whole, weights, whole, whole, whole, chan, whole, whole), make
+    return types.none(lanes, down, across, sums, whole, whole, weights, whole, whole, whole, chan, whole, whole), make
 
 
 @intrinsic(prefer_literal=True)
@@ -224,6 +224,40 @@ def copy_shifted(_context, target, target_at, source, start, stop, shift):  # ty
         return context.get_dummy_value()
 
     return types.none(target, types.int64, source, types.int64, types.int64, types.int64), make
+
+
+@intrinsic
+def stay_apart(_context):  # type: ignore[no-untyped-def]
+    """The function that says this first is not inlined: what its loops keep in mind then fits into the registers."""
+
+    def make(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.function.attributes.discard("alwaysinline")
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.none(), make
+
+
+@intrinsic(prefer_literal=True)
+def combine(_context, target, target_at, a, b, at, count, factor_a, factor_b):  # type: ignore[no-untyped-def]
+    """target[target_at + i] = a[at + i] factor_a + b[at + i] factor_b for i < count, in vectors of 16: up to 15 more are written, too."""
+
+    def make(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        target_v, to_v, a_v, b_v, at_v, count_v, one_v, other_v = args
+        target_p, a_p, b_p = (_data(context, builder, t, v) for t, v in ((target, target_v), (a, a_v), (b, b_v)))
+        one, other = (_splat(builder, builder.trunc(value, I32), 16) for value in (one_v, other_v))
+
+        def body(i: Any, nothing: list[Any]) -> list[Any]:
+            where = builder.add(at_v, i)
+            terms = (builder.mul(_load(builder, data, where, 32, 16), factor) for data, factor in ((a_p, one), (b_p, other)))
+            _store(builder, builder.add(*terms), target_p, builder.add(to_v, i))
+            return nothing
+
+        _loop(builder, ir.Constant(I64, 0), count_v, [], body, 16)
+        return context.get_dummy_value()
+
+    whole = types.int64
+    return types.none(target, whole, a, b, whole, whole, whole, whole), make
 
 
 @intrinsic(prefer_literal=True)
