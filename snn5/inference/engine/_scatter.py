@@ -7,6 +7,7 @@ event asks where it is: of 16 bits where spikes come in, of 32 bits where the ne
 
 from typing import Any
 
+from snn5._compiled import named
 from snn5.inference.engine import _table as k
 from snn5.inference.engine._compiled import apart, helper
 from snn5.inference.engine._vectors import add_patch, add_run, peek, poke, stay_apart
@@ -43,7 +44,6 @@ def scatter_input(p, source, s, n, program, state):  # type: ignore[no-untyped-d
 def _scatter(lanes: int) -> Any:
     two, three = 2 * lanes, 3 * lanes
 
-    @apart
     def scatter(p, source, s, events, first, w8, reach, chan, start, image):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
         """Add what the spikes of a step bring through a bundle of synapses, position by position; returns how many outputs were hit."""
         stay_apart()
@@ -78,7 +78,7 @@ def _scatter(lanes: int) -> Any:
             reached += inside * peek(reach, at + 3)
         return reached
 
-    return scatter
+    return apart(named(scatter, (lanes,)))
 
 
 @helper
