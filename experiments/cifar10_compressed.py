@@ -71,7 +71,8 @@ def _cut(made: Checkpoint, splits: Splits, chosen: Config, seed: int) -> Checkpo
     """With an early exit, calibrated on training images and chosen on validation."""
     p5, train = chosen.p5, splits.train
     first = Split(x_TNCHW=train.x_TNCHW[:, :CALIBRATED], y_N=train.y_N[:CALIBRATED], index_N=train.index_N[:CALIBRATED], info=train.info)
-    return choose_cutoff(made, first, splits.val, epsilons=p5.epsilons, rule=p5.rule, seed=seed, keep_out=(splits.test,), **p5.limits())
+    limits: dict[str, Any] = {**p5.limits(), "standard_errors": 1.0, "lost_samples": 0}  # as recorded
+    return choose_cutoff(made, first, splits.val, epsilons=p5.epsilons, rule=p5.rule, seed=seed, keep_out=(splits.test,), **limits)
 
 
 if __name__ == "__main__":

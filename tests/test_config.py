@@ -55,7 +55,7 @@ def test_the_repositorys_settings() -> None:
     config = load(ROOT / "params.yaml")
     assert config.profile == "default" and config.seeds == [0, 1, 2]
     assert (config.data.frames.dataset, config.data.frames.time_steps) == ("digits", 4)
-    assert config.p1.frames.model_args == {"width": 24} and config.p1.frames.lr == 4e-3
+    assert config.p1.frames.model_args == {"width": 32} and config.p1.frames.lr == 4e-3
     assert config.data.frames.camera.sensor == 16
 
 

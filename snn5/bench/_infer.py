@@ -44,7 +44,7 @@ def infer(
 
     Args:
         models: (checkpoint, samples): its own twin and itself in SpikingJelly are the other sides, and its early exit is used.
-        quick: fewer repeats, and two rates. repeats: turns of each side, of 64 answers each, else 15.
+        quick: fewer repeats, and two rates. repeats: turns of each side, of FEW answers each, else 15.
         bits: of a weight in whole numbers, at most.
         widths, side: of the network that is made for this; without widths, none is.
         say: is told what is measured now, and what is missing.
@@ -85,7 +85,7 @@ def _compare(name: str, ours: Side, net: nn.Module, x: torch.Tensor, some: torch
 
 def _checkpoint(name: str, checkpoint: Checkpoint, split: Split, count: int, bits: int) -> list[Row]:
     network = to_integer(checkpoint, bits=bits)
-    ready, samples = engine.compile(network), [np.ascontiguousarray(split.x_TNCHW[:, i : i + 1]).astype(np.int32) for i in range(FEW)]
+    ready, samples = engine.compile(network), [one.astype(np.int32) for one in _first(split)]
     model = checkpoint.build()
     if not isinstance(model, SpikingModel):  # to_integer has refused it
         return []
@@ -98,6 +98,11 @@ def _checkpoint(name: str, checkpoint: Checkpoint, split: Split, count: int, bit
     some = x_TNCHW.mean(0, keepdim=True).transpose(0, 1)
     snn = spiking(with_stock_neurons(model), x_TNCHW[:, :1].contiguous())
     return _compare(label, _each(ready, samples), twin, some[0], some, snn, count)
+
+
+def _first(split: Split) -> list[np.ndarray]:
+    """Its first FEW samples, or all; one a batch."""
+    return [np.ascontiguousarray(split.x_TNCHW[:, i : i + 1]) for i in range(min(FEW, len(split)))]
 
 
 class _OneStep(nn.Module):

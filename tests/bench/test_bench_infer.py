@@ -7,11 +7,12 @@ from spikingjelly.activation_based import functional
 from typer.testing import CliRunner
 
 from snn5 import bench
-from snn5.bench._infer import FEW, _slopes
+from snn5.bench._infer import FEW, _first, _slopes
 from snn5.bench._infer_network import as_torch, images, six
 from snn5.bench._infer_rivals import folded, ort_missing, with_stock_neurons
 from snn5.bench._measure import row
 from snn5.cli import app
+from snn5.datasets import Split
 from snn5.inference import engine
 from snn5.models import ann_twin, create_model
 
@@ -78,6 +79,14 @@ def test_the_rows() -> None:
     assert len(rows) == 2 * rivals + 1 and all(r.theirs > 0 and r.ours > 0 for r in rows[:-1])
     assert rows[-1].name.startswith("time for a million more synaptic operations")
     assert any("is not installed (pip install 'snn5[bench]')" in text for text in said) == bool(ort_missing())
+
+
+@pytest.mark.parametrize(("n", "count"), [(3, 3), (FEW + 5, FEW)])
+def test_no_answer_is_given_to_nobody(n: int, count: int) -> None:
+    """A batch of none would be answered, and sooner."""
+    x = np.arange(2 * n * 4, dtype=np.uint8).reshape(2, n, 1, 2, 2)
+    found = _first(Split(x_TNCHW=x, y_N=np.zeros(n, np.int64), index_N=np.arange(n), info={}))
+    assert [one.shape for one in found] == [(2, 1, 1, 2, 2)] * count and (found[1] == x[:, 1:2]).all()
 
 
 def test_files_come_in_pairs() -> None:

@@ -57,9 +57,9 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def stage(script: str, root: Path, *args: str, max_loss: float = 0.2, rule: str = "gap") -> Stage:
+def stage(script: str, root: Path, *args: str, max_loss: float = 0.2, rule: str = "gap", lost: int = 0) -> Stage:
     settings = config.load(PARAMS)
-    p5 = replace(settings.p5, epsilons=EPSILONS, max_accuracy_loss=max_loss, rule=rule)
+    p5 = replace(settings.p5, epsilons=EPSILONS, max_accuracy_loss=max_loss, lost_samples=lost, rule=rule)
     return Stage(script=script, args=args, config=replace(settings, seeds=SEEDS, p5=p5), root=root)
 
 
@@ -101,8 +101,10 @@ def test_p5_takes_the_largest_epsilon_within_the_limit_on_validation(checkout: P
     val = Tried(change_EN=lost, accuracy_by_step=(0.5, 0.6, 0.9), optimal_steps=1.5, **rest)
     test = replace(val, change_EN=lost.flip(0))
     monkeypatch.setattr(p5_cutoff, "try_epsilons", lambda *_a, **_kw: {key: {"val": val, "test": test} for key in RULES})
-    for limit, epsilon, count in ((0.1, 0.0, 1.0), (0.23, 0.0, 1.0), (0.24, 0.3, 2.0), (0.7, 1.0, 3.0)):
-        summary = p5_cutoff.run(stage("p5_cutoff", checkout, "frames", max_loss=limit)).summary
+    one_more = 1 / 21 + 2 / 21  # where none was lost: its share, and two standard errors of it
+    known = ((0.1, 0, 0.0, 1.0), (0.23, 0, 0.0, 1.0), (0.24, 0, 0.3, 2.0), (0.7, 0, 1.0, 3.0))
+    for limit, more, epsilon, count in (*known, (one_more - 1e-6, 1, 0.0, 0.0), (one_more + 1e-6, 1, 0.0, 1.0), (0.32, 1, 0.3, 2.0)):
+        summary = p5_cutoff.run(stage("p5_cutoff", checkout, "frames", max_loss=limit, lost=more)).summary
         assert (summary["chosen_epsilon"], summary["epsilons_within_limit"]) == (epsilon, count)
 
 

@@ -142,7 +142,7 @@ def lay_out(network: "IntegerNetwork") -> Program:
 
 
 def _padded(channels: int) -> int:
-    """A multiple of 16; 64 from 33 to 64 channels, which adds nothing but whole vectors, and lets the sums be scattered (see `_reach`)."""
+    """A multiple of 16; 64 from 33 to 64 channels, so that the sums can be scattered (see `_reach`)."""
     return 64 if 32 < channels <= 64 else -(-channels // LANES) * LANES
 
 

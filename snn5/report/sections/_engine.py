@@ -76,7 +76,7 @@ def clock(title: str, found: Mapping[str, Any], note: str) -> Table:
     """What `snn5 bench infer` found, and how, before `note`."""
     machine = found["machine"]
     how = (
-        f"One sample at a time, one thread, medians of {found['rows'][0]['repeats']} turns of 8 answers, processor time of the thread; "
+        f"One sample at a time, one thread, medians of {found['rows'][0]['repeats']} turns, processor time of the thread; "
         f"{machine['cpu']} with {machine['capability']}, torch {machine['torch']}, numba {machine['numba']}."
     )
     rows = [

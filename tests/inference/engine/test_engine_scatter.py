@@ -10,6 +10,7 @@ from snn5.hardware import IntegerNetwork, Population, Readout, Synapses
 from snn5.inference import engine
 from snn5.inference.engine import _table as k
 from snn5.inference.engine._reach import axis
+from snn5.inference.engine._scatter import scatter_16, scatter_32, scatter_64
 
 
 def by_hand(inputs: int, outputs: int, kernel: int, stride: int, padding: int) -> list[list[tuple[int, int]]]:
@@ -97,7 +98,12 @@ def test_every_spike_is_the_references() -> None:
                 sums.append(ready.push(frame).logits_K)
             assert (np.array(sums) == wanted.logits_TNK[:, 0]).all()
     assert used > 60 and strides > 5 and fired > 100_000, (used, strides, fired)
-    assert kinds >= {(16, False), (32, False), (64, False), (16, True), (32, True), (64, True)}, kinds
+    assert kinds >= {(16, False), (32, False), (48, False), (64, False), (16, True), (32, True), (48, True), (64, True)}, kinds
+
+
+def test_functions_compiled_apart_have_names_of_their_own() -> None:
+    """Numba's symbols are a name and a number that each process counts anew (see `snn5._compiled.named`)."""
+    assert len({one.py_func.__qualname__ for one in (scatter_16, scatter_32, scatter_64)}) == 3
 
 
 def operations(net: IntegerNetwork, x: np.ndarray, found: engine.Answer) -> list[int]:
