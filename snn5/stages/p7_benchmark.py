@@ -4,8 +4,8 @@
 
 Every network of p1_train is measured on the test set (weights of the epoch chosen on validation). Each spiking one is compared with the
 twin of the same data and seed, each at its own accuracy. On one batch the counts are checked against SpikingJelly's; differences must be 0.
-Expected energy (FP32 arithmetic) over the dense twin's, 3 seeds, n = 450: about 0.14 on frames, 0.19 on events; twice that over the twin
-that skips zeros. With memory traffic about 0.75 and 1.0, and 1.4 and 2.0: no gain there. 10 s on two cores.
+Expected energy (FP32 arithmetic) over the dense twin's, 3 seeds, n = 450: about 0.11 on frames, 0.16 on events; twice that over the twin
+that skips zeros. With memory traffic about 0.55 and 1.0, and 1.0 and 1.9: little gain there. 10 s on two cores.
 Out: metrics.json (each run's details hold its Measurement and the check), curves.csv (rates and operations over the layer's position).
 """
 
