@@ -12,8 +12,8 @@ def p6_integration(upstream: Upstream = "check", force: bool = False) -> dict[st
     P6.1 the network of phase 3 or 1, whichever validation prefers, with the savings of phase 4 and the early exit of phase 5.
     P6.2 its accuracy, operations and energy beside those of four ANNs.
 
-    Expected (default profile, 3 seeds): frames 1/55 of the dense ANN's arithmetic energy at 98.4 ± 0.2 % (ANN 99.3 ± 0.0 %), events
-    1/51 at 98.1 ± 0.6 % (ANN 98.4 ± 0.3 %): reached.
+    Expected (default profile, 3 seeds): frames 1/109 of the dense ANN's arithmetic energy at 98.6 ± 0.5 % (ANN 99.3 ± 0.3 %), events
+    1/74 at 98.6 ± 0.5 % (ANN 98.7 ± 0.1 %): reached.
     Wall time: 6 to 8 minutes on two CPU cores, 11 on busy ones.
     Command: `snn5 run p6`
     """

@@ -19,7 +19,7 @@ from snn5.inference.engine._reach import images, scattered
 if TYPE_CHECKING:
     from snn5.hardware import IntegerNetwork, Population, Readout, Synapses
 
-LANES, SLACK = 16, 64  # vectors write up to SLACK numbers behind what is asked
+LANES, SLACK, LINE = 16, 64, 64  # a line of the cache, bytes; vectors write up to SLACK numbers behind what is asked
 MOST = 2**31 - 1
 V_MAX = 2**23 - 1
 NEVER = 2**30  # a threshold that no 24-bit potential reaches
@@ -49,16 +49,16 @@ class Program:
     def state(self) -> tuple[NDArray[Any], ...]:
         """Memory of one worker; nothing in it need be cleared between samples."""
         size, steps = self.sizes, self.time_steps
-        words = [np.zeros(size[name], np.int32) for name in ("v", "static")]
-        words += [np.zeros(steps * size[name], np.int32) for name in ("sums", "event", "event", "start", "shift", "list", "list", "value")]
+        words = [_zeros(size[name], np.int32) for name in ("v", "static")]
+        words += [_zeros(steps * size[name], np.int32) for name in ("sums", "event", "event", "start", "shift", "list", "list", "value")]
         counts = np.zeros((2, steps), np.int64)
         return (
             *words,
             np.zeros(size["live"], np.bool_),
             np.zeros(size["v"], np.bool_),
             counts,
-            np.zeros(size["image"], np.int16),
-            np.zeros(size["input"], np.int32),
+            _zeros(size["image"], np.int16),
+            _zeros(size["input"], np.int32),
         )
 
 
@@ -71,7 +71,8 @@ def lay_out(network: "IntegerNetwork") -> Program:
     shapes: list[tuple[int, int, int]] = [network.input_shape, *(p.shape for p in network.populations), (len(network.readout.bias), 1, 1)]
     names = (INPUT, *(p.name for p in network.populations), "read-out")
     pops = np.zeros((len(names), k.POPULATION), np.int64)
-    arenas: list[list[NDArray[Any]]] = [[np.zeros(max(_padded(s[0]) for s in shapes), kind)] for kind in (np.int8, np.int16, np.int32)]
+    longest_row = -(-max(_padded(s[0]) for s in shapes) // LINE) * LINE
+    arenas: list[list[NDArray[Any]]] = [[np.zeros(longest_row, kind)] for kind in (np.int8, np.int16, np.int32)]
     rows: list[NDArray[np.int64]] = []
     places: dict[tuple[Any, ...], NDArray[np.int64]] = {}
     at = dict.fromkeys(("v", "channel", "event", "start", "live", "record", "static", "shift", "image", "input"), 0)
@@ -137,8 +138,23 @@ def lay_out(network: "IntegerNetwork") -> Program:
     }
     strides = np.array([sizes[key] for key in ("event", "start", "shift", "list", "sums", "value")], np.int64)
     reach = np.concatenate([np.zeros(1, np.int64), *(one.ravel() for one in reaches)]).astype(np.int32)
-    tables = (pops, np.stack(rows), *joined, np.concatenate(biases), np.concatenate(thresholds), strides, reach)
+    by_channel = (_aligned(np.concatenate(values)) for values in (biases, thresholds))
+    tables = (pops, np.stack(rows), *map(_aligned, joined), *by_channel, strides, reach)
     return Program(tables=tables, sizes=sizes, time_steps=network.time_steps, input_limit=limit, names=names, recorded=recorded)
+
+
+def _zeros(count: int, kind: Any) -> NDArray[Any]:
+    """Zeros that begin where a line of the cache does: a vector across two lines is two accesses, and numpy begins anywhere."""
+    size = count * np.dtype(kind).itemsize
+    raw = np.zeros(size + LINE, np.uint8)
+    begin = -raw.ctypes.data % LINE
+    return raw[begin : begin + size].view(kind)
+
+
+def _aligned(values: NDArray[Any]) -> NDArray[Any]:
+    made = _zeros(len(values), values.dtype)
+    made[:] = values
+    return made
 
 
 def _padded(channels: int) -> int:
