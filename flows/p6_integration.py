@@ -13,7 +13,7 @@ def p6_integration(upstream: Upstream = "check", force: bool = False) -> dict[st
     P6.2 its accuracy, operations and energy beside those of four ANNs.
 
     Expected (default profile, 3 seeds): frames 1/109 of the dense ANN's arithmetic energy at 98.6 ± 0.5 % (ANN 99.3 ± 0.3 %), events
-    1/74 at 98.6 ± 0.5 % (ANN 98.7 ± 0.1 %): reached.
+    1/73 at 98.6 ± 0.5 % (ANN 98.7 ± 0.1 %): reached.
     Wall time: 6 to 8 minutes on two CPU cores, 11 on busy ones.
     Command: `snn5 run p6`
     """
