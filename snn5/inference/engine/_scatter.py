@@ -9,8 +9,8 @@ from typing import Any
 
 from snn5._compiled import named
 from snn5.inference.engine import _table as k
-from snn5.inference.engine._compiled import apart, helper
-from snn5.inference.engine._vectors import add_patch, add_run, peek, poke, stay_apart
+from snn5.inference.engine._compiled import apart, helper, stay_apart
+from snn5.inference.engine._vectors import add_patch, add_run, peek, poke
 
 
 @helper

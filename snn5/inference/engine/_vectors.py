@@ -226,18 +226,6 @@ def copy_shifted(_context, target, target_at, source, start, stop, shift):  # ty
     return types.none(target, types.int64, source, types.int64, types.int64, types.int64), make
 
 
-@intrinsic
-def stay_apart(_context):  # type: ignore[no-untyped-def]
-    """The function that says this first is not inlined: what its loops keep in mind then fits into the registers."""
-
-    def make(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        builder.function.attributes.discard("alwaysinline")
-        builder.function.attributes.add("noinline")
-        return context.get_dummy_value()
-
-    return types.none(), make
-
-
 @intrinsic(prefer_literal=True)
 def combine(_context, target, target_at, a, b, at, count, factor_a, factor_b):  # type: ignore[no-untyped-def]
     """target[target_at + i] = a[at + i] factor_a + b[at + i] factor_b for i < count, in vectors of 16: up to 15 more are written, too."""
