@@ -12,8 +12,8 @@ def p4_efficiency(upstream: Upstream = "check", force: bool = False) -> dict[str
     P4.1 a penalty on activity, swept over its strength. P4.2 quantization-aware training at 2 to 4 bits (QUEST).
     P4.3 one-shot pruning by second-order information, without retraining (SBC).
 
-    Expected (default profile, 3 seeds): 0.59 of the SynOps at 97.7 ± 0.1 % (last epoch); 4 bits at 98.1 ± 0.3 %; 85 % of the weights gone
-    at 97.9 ± 1.0 %, without training.
+    Expected (default profile, 3 seeds): 0.41 of the SynOps at 98.4 ± 0.1 % (last epoch); 4 bits at 99.0 ± 0.5 %; 90 % of the weights gone
+    at 98.7 ± 0.3 %, without training.
     Wall time: 2 minutes on two CPU cores.
     Command: `snn5 run p4`
     """

@@ -3,8 +3,8 @@ second study of two goals, validation accuracy and synaptic operations, whose Pa
 
     python -m snn5.stages.p3_tune
 
-Both studies see train and validation only. Expected: at most half of the 108 epochs spent; no gain over P1's point on test;
-both searches together 85 s of one core. With p3.workers above 1 several processes share each study, and the trials differ from run
+Both studies see train and validation only. Expected: at most half of the 108 epochs spent; no gain over P1's point on test.
+With p3.workers above 1 several processes share each study, and the trials differ from run
 to run.
 Out: checkpoints/seed<k>.safetensors, metrics.json (a run per trial and per seed), curves.csv.
 """

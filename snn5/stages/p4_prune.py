@@ -6,7 +6,7 @@ Every method prunes to every sparsity from the same calibration samples (trainin
 the same number of weights in each layer and without training. The largest sparsity at which the loss of `sbc_sequential` on validation,
 and a standard error of it, stay within p4.max_accuracy_loss is chosen (else the smallest). Distances are on validation samples.
 Claim (Shi et al. 2025): at most 1.5 points lost at 90 %, far above magnitude pruning. Expected on the digits, 3 seeds, n = 450: 0.2
-points lost at 85 %, 0.4 at 90 %, where magnitude pruning has 77 and 39 % left. 55 s of one core.
+points lost at 85 %, 0.4 at 90 %, where magnitude pruning has 77 and 39 % left. 75 s of one core.
 Out: checkpoints/seed<k>.safetensors of the chosen sparsity, metrics.json, curves.csv (empty: nothing is trained).
 """
 

@@ -157,6 +157,14 @@ def test_spinnaker_says_when_a_spike_differs() -> None:
     assert "every spike and every label on NEST missed" in table("SpiNNaker without a board: the same spikes?", 5, made).note
 
 
+def test_cutoff_says_where_validation_confirmed_no_epsilon() -> None:
+    results, why = report_records.results(), "too small to confirm any ε"
+    assert why not in reading("cutoff", 5, results)
+    for count, said in ((2.0, 0), (0.0, 1)):
+        results.records["p5_cutoff@events"].summary["epsilons_within_limit"] = count
+        assert reading("cutoff", 5, results).count(why) == said
+
+
 def test_cutoff_stands_beside_the_full_run_and_the_other_rules() -> None:
     rows = table("With and without the early exit", 5).rows
     assert [row[1] for row in rows[:4]] == [

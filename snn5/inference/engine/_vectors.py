@@ -129,7 +129,7 @@ def add_run(_context, lanes, sums, sums_at, weights, start, count, factor):  # t
 
 @intrinsic(prefer_literal=True)
 def add_patch(_context, lanes, down, across, sums, sums_at, sums_row, weights, start, row, line, chan, first, stop):  # type: ignore[no-untyped-def]
-    """Add the weights of a position's events to the square of positions that they reach; `down` and `across` are literals.
+    """Add the weights of a position's events to the rectangle of positions that they reach; `down` and `across` are literals.
 
         sums[sums_at + y sums_row + x lanes + c] += sum_i weights[start + chan[i] row + y line + x lanes + c]
 
@@ -143,8 +143,8 @@ def add_patch(_context, lanes, down, across, sums, sums_at, sums_row, weights, s
         grid = [(y, ir.Constant(I64, x * n)) for y in range(high) for x in range(wide)]
         rows = [builder.mul(step_v, ir.Constant(I64, y)) for y in range(high)]
         lines = [builder.mul(line_v, ir.Constant(I64, y)) for y in range(high)]
-        places = [builder.add(builder.add(at_v, rows[y]), across) for y, across in grid]
-        taps = [builder.add(builder.add(start_v, lines[y]), across) for y, across in grid]
+        places = [builder.add(builder.add(at_v, rows[y]), aside) for y, aside in grid]
+        taps = [builder.add(builder.add(start_v, lines[y]), aside) for y, aside in grid]
 
         def body(i: Any, sofar: Any) -> Any:
             begin = builder.mul(builder.sext(builder.load(builder.gep(chan_p, [i])), I64), row_v)

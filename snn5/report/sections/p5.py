@@ -121,5 +121,8 @@ def _reading(results: Results, slot: str) -> str:
         f"On {slot}, on average over seeds, {decimal(fewer.mean)} times fewer steps at {signed(100 * change.mean)} points of test accuracy"
     )
     text += f" and {decimal(synops.mean)} times fewer operations." if synops else "."
+    within = results.value(f"{STAGE}@{slot}", "epsilons_within_limit")
+    if within and not within.mean:
+        text += " Validation is too small to confirm any ε within the limit, so the smallest is taken."
     met = fewer.mean >= FEWER and change.mean >= -LOSS
     return f"{text} The claim ({FEWER} times fewer at {100 * LOSS:g} points or less) is {'met' if met else 'missed'}."

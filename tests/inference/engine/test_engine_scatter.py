@@ -106,6 +106,12 @@ def test_functions_compiled_apart_have_names_of_their_own() -> None:
     assert len({one.py_func.__qualname__ for one in (scatter_16, scatter_32, scatter_64)}) == 3
 
 
+def test_what_vectors_read_begins_at_a_line_of_the_cache() -> None:
+    program = engine.compile(network(0)).program
+    flat = [one for one in (*program.tables[2:7], *program.state()) if one.dtype.kind == "i" and one.ndim == 1]
+    assert len(flat) == 17 and all(one.ctypes.data % 64 == 0 for one in flat)
+
+
 def operations(net: IntegerNetwork, x: np.ndarray, found: engine.Answer) -> list[int]:
     """Events times what they reach, from the recorded spikes; an image sends its current once."""
     total = np.zeros(x.shape[1], np.int64)
