@@ -22,7 +22,7 @@ from snn5.neurons._fused_threads import spread
 
 KINDS = {surrogate.ATan: 0, surrogate.Sigmoid: 1, surrogate.PiecewiseQuadratic: 2, surrogate.Rect: 3}  # as in _kernels_common
 LARGEST_CHUNK, PIECES, SMALLEST_CHUNK = 1 << 15, 16, 1024  # neurons that a thread takes at once: a few pieces keep all threads busy
-BLOCK = 128  # neurons of a chunk that take all steps together: few enough for the first-level cache
+BLOCK, LARGEST_BLOCK = 64, 2048  # neurons of a chunk, a step, that take all steps together, see `block_of`
 SCRATCH = 1 << 17  # numbers of a chunk over all steps, backward (the latch recomputes as many at a time: the second-level cache)
 
 
@@ -71,6 +71,15 @@ def chunk_of(size: int, most: int = LARGEST_CHUNK) -> int:
     return max(SMALLEST_CHUNK // 4, min(most, LARGEST_CHUNK, max(SMALLEST_CHUNK, -(-size // PIECES))))
 
 
+def block_of(steps: int, chunk: int) -> int:
+    """How many neurons of a chunk take all `steps` together.
+
+    Few, and their state stays in the first-level cache; but every step is a row of its own in memory, and from many rows a core fetches
+    ahead only where it reads a good piece of each: 16 steps by 1024 neurons take a third less time than by 128, 4 steps by 256 no more.
+    """
+    return min(BLOCK * steps, LARGEST_BLOCK, chunk)
+
+
 class _MultiStep(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x_TN: Tensor, v_N: Tensor | None, k: Tensor | None, v_fill: float, dynamics: Dynamics) -> tuple[Tensor, Tensor]:
@@ -94,7 +103,7 @@ class _MultiStep(torch.autograd.Function):
             shape[0],
             x.size,
             chunk,
-            BLOCK,
+            block_of(shape[0], chunk),
             *_numbers(dynamics, k),
         )
         ctx.save_for_backward(x_TN, v_N, k)
@@ -134,7 +143,7 @@ class _MultiStep(torch.autograd.Function):
             shape[0],
             x.size,
             chunk,
-            BLOCK,
+            block_of(shape[0], chunk),
             *_numbers(dynamics, k),
             dynamics.alpha,
         )

@@ -113,12 +113,26 @@ SIZES = [1, 2, 31, 33, _fused.SMALLEST_CHUNK - 1, _fused.SMALLEST_CHUNK + 1, 17 
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("steps", [1, 4])
+@pytest.mark.parametrize("steps", [1, 4, 16])
 def test_any_size(size: int, steps: int) -> None:
     node, x = PLIF(), currents(steps, 1, size)
     ours, theirs = run(node, x), run(stock(node), x)
     assert all(torch.equal(ours[n], theirs[n]) for n in ("s", "v", "gx"))
     assert ours["gw"].item() == pytest.approx(theirs["gw"].item(), rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("most", [1, 1000])
+def test_how_many_neurons_take_a_step_together_changes_no_bit(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = currents(16, 2, 1700)
+    whole = run(PLIF(), x)
+    monkeypatch.setattr(_fused, "LARGEST_BLOCK", most)
+    parts = run(PLIF(), x)
+    assert whole["gw"] != 0 and all(torch.equal(whole[name], parts[name]) for name in ("s", "v", "gx", "gw"))
+
+
+def test_many_steps_go_in_longer_rows_but_never_beyond_a_chunk() -> None:
+    assert [_fused.block_of(steps, 8192) for steps in (1, 4, 16, 500)] == [64, 256, 1024, 2048]
+    assert _fused.block_of(500, 262) == 262
 
 
 def test_an_empty_batch_stays_empty() -> None:
