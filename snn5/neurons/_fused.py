@@ -17,13 +17,14 @@ from spikingjelly.activation_based import surrogate
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from snn5.neurons._fused_layout import LIKE, address, laid_out, ordered, suits
+from snn5.neurons._fused_layout import LIKE, LINE, address, laid_out, ordered, suits
 from snn5.neurons._fused_threads import spread
 
 KINDS = {surrogate.ATan: 0, surrogate.Sigmoid: 1, surrogate.PiecewiseQuadratic: 2, surrogate.Rect: 3}  # as in _kernels_common
 LARGEST_CHUNK, PIECES, SMALLEST_CHUNK = 1 << 15, 16, 1024  # neurons that a thread takes at once: a few pieces keep all threads busy
-BLOCK, LARGEST_BLOCK = 64, 2048  # neurons of a chunk, a step, that take all steps together, see `block_of`
+BLOCK = 256  # neurons of a chunk that take all steps together: few enough for the first-level cache
 SCRATCH = 1 << 17  # numbers of a chunk over all steps, backward (the latch recomputes as many at a time: the second-level cache)
+STREAMED = 1 << 24  # bytes, half of a usual last-level cache: from here on an output is written past it
 
 
 class Dynamics(NamedTuple):
@@ -71,13 +72,12 @@ def chunk_of(size: int, most: int = LARGEST_CHUNK) -> int:
     return max(SMALLEST_CHUNK // 4, min(most, LARGEST_CHUNK, max(SMALLEST_CHUNK, -(-size // PIECES))))
 
 
-def block_of(steps: int, chunk: int) -> int:
-    """How many neurons of a chunk take all `steps` together.
-
-    Few, and their state stays in the first-level cache; but every step is a row of its own in memory, and from many rows a core fetches
-    ahead only where it reads a good piece of each: 16 steps by 1024 neurons take a third less time than by 128, 4 steps by 256 no more.
-    """
-    return min(BLOCK * steps, LARGEST_BLOCK, chunk)
+def streams(out_TN: Tensor | None, size: int, chunk: int) -> bool:
+    """Whether a kernel writes [T, size] past the cache: where it is too large to be found there later, and every row is whole lines."""
+    if out_TN is None or out_TN.nbytes < STREAMED:
+        return False
+    line = LINE // out_TN.element_size()
+    return out_TN.data_ptr() % LINE == 0 and not any(count % line for count in (size, chunk, BLOCK))
 
 
 class _MultiStep(torch.autograd.Function):
@@ -103,7 +103,8 @@ class _MultiStep(torch.autograd.Function):
             shape[0],
             x.size,
             chunk,
-            block_of(shape[0], chunk),
+            BLOCK,
+            streams(s_TN, x.size, chunk),
             *_numbers(dynamics, k),
         )
         ctx.save_for_backward(x_TN, v_N, k)
@@ -143,7 +144,8 @@ class _MultiStep(torch.autograd.Function):
             shape[0],
             x.size,
             chunk,
-            block_of(shape[0], chunk),
+            BLOCK,
+            streams(gx_TN, x.size, chunk),
             *_numbers(dynamics, k),
             dynamics.alpha,
         )

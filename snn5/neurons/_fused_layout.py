@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 LIKE = {torch.float32: np.empty(0, np.float32), torch.bfloat16: np.empty(0, np.uint16)}  # how kernels see a dtype
+LINE = 64  # bytes of a cache line
 
 
 class Layout(NamedTuple):

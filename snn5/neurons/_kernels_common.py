@@ -72,24 +72,6 @@ def from_bits(typing_context, bits):  # type: ignore[no-untyped-def]
     return types.float32(types.uint32), generate
 
 
-@intrinsic
-def _pointer(typing_context, address, like):  # type: ignore[no-untyped-def]
-    """An address as a pointer to numbers of like's type."""
-    kind = types.CPointer(like.dtype)
-
-    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        return builder.inttoptr(args[0], context.get_value_type(kind))
-
-    return kind(types.int64, like), generate
-
-
-@helper
-def row_at(address, count, like):  # type: ignore[no-untyped-def]
-    """`count` numbers of like's type at an address (`Tensor.data_ptr`), as a flat array; an array per tensor costs the caller more than
-    these loops do on a small layer. Address 0 is no array: an empty one."""
-    return numba.carray(_pointer(address, like), count if address else 0)
-
-
 def unpack(value: Any) -> Any:
     """A stored number as float32: float32 itself, or the upper half of one in a uint16 (bfloat16)."""
     raise NotImplementedError

@@ -8,7 +8,8 @@ for bfloat16; all else is float32. No gradient goes through the latch m.
 
 import numpy as np
 
-from snn5.neurons._kernels_common import FLOATS, ONE, ZERO, helper, kernel, pack, row_at, slope_row, take, unpack
+from snn5.neurons._kernels_common import FLOATS, ONE, ZERO, helper, kernel, pack, slope_row, take, unpack
+from snn5.neurons._kernels_memory import row_at
 
 
 @helper

@@ -8,7 +8,7 @@ Kernels are compiled for a kind of neuron and surrogate: what is decided before 
 only limit. (A loop is vectorised where it is a function of its own, and where LLVM does not know it to be short.)
 Tensors come as addresses (see `row_at`; 0: none). Currents and spikes are flat, [t * stride + neuron], of like's type: float32, or uint16
 for bfloat16; all else is float32. Every thread takes chunks from `counter`; what a chunk computes depends on nothing else, so neither does
-the result.
+the result. Large outputs are streamed (see `_kernels_memory`).
 """
 
 from functools import cache
@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from snn5.neurons._kernels_common import FLOATS, ONE, SUMS, ZERO, helper, helper_of, kernel, lane_sum, pack, row_at, slope_at, take, unpack
+from snn5.neurons._kernels_common import FLOATS, ONE, SUMS, ZERO, helper, helper_of, kernel, lane_sum, pack, slope_at, take, unpack
+from snn5.neurons._kernels_memory import copy_row, fetch_row, row_at, scratch, settle_streams, stream_row
 
 LANES = 32
 
@@ -46,7 +47,7 @@ def settle_row(h, v, threshold, reset, soft):  # type: ignore[no-untyped-def]
 def start_row(v, v_start, v_fill, begin):  # type: ignore[no-untyped-def]
     """The state before the first step: given, or one number for all."""
     if len(v_start):
-        v[:] = v_start[begin : begin + len(v)]
+        copy_row(v_start[begin : begin + len(v)], v)
     else:
         v[:] = v_fill
 
@@ -65,22 +66,31 @@ def forward(decay: bool, divide: bool, soft: bool) -> Any:
             s[i] = one if h >= threshold else zero
             v[i] = settle(h, threshold, reset, soft)
 
-    def run(counter, like, x_at, stride, v_at, v_fill, s_at, v_end_at, steps, n, chunk, block, k, reset, threshold):  # type: ignore[no-untyped-def]
+    def run(  # type: ignore[no-untyped-def]
+        counter, like, x_at, stride, v_at, v_fill, s_at, v_end_at, steps, n, chunk, block, streams, k, reset, threshold,
+    ):  # fmt: skip
         """Fill spikes s [T * n] and final potentials v_end [n]."""
         x, s = row_at(x_at, (steps - 1) * stride + n, like), row_at(s_at, steps * n, like)
         v_start, v_end = row_at(v_at, n, FLOATS), row_at(v_end_at, n, FLOATS)
-        v_all = np.empty(block, np.float32)
+        room, room_at = scratch(2 * block)
+        v_all, s_all = row_at(room_at, block, FLOATS), row_at(room_at + 4 * block, block, like)
         while True:
             first = take(counter) * chunk
             if first >= n:
+                settle_streams()
+                room[0] = ZERO  # see `scratch`
                 return
             for begin in range(first, min(first + chunk, n), block):
                 end = min(begin + block, first + chunk, n)
                 v = v_all[: end - begin]
                 start_row(v, v_start, v_fill, begin)
                 for t in range(steps):
-                    step(x[t * stride + begin : t * stride + end], v, s[t * n + begin : t * n + end], k, reset, threshold)
-                v_end[begin:end] = v
+                    there = s[t * n + begin : t * n + end]
+                    out = s_all[: end - begin] if streams else there
+                    step(x[t * stride + begin : t * stride + end], v, out, k, reset, threshold)
+                    if streams:
+                        stream_row(out, there)
+                copy_row(v, v_end[begin:end])
 
     return kernel(run, *variant)
 
@@ -118,41 +128,50 @@ def backward(decay: bool, divide: bool, soft: bool, detach: bool, kind: int, lea
             gk[i] += gh[i] * (unpack(x[i]) - (v[i] - reset) if decay else -(v[i] - reset))
 
     def run(  # type: ignore[no-untyped-def]
-        counter, like, x_at, stride, v_at, v_fill, gs_at, gv_end_at, gx_at, gv_start_at, gk_at, steps, n, chunk, block,
+        counter, like, x_at, stride, v_at, v_fill, gs_at, gv_end_at, gx_at, gv_start_at, gk_at, steps, n, chunk, block, streams,
         k, reset, threshold, alpha,
     ):  # fmt: skip
         """Recompute H of a block, then go back in time. Fill those of gx [T * n], gv_start [n] and gk_chunks [chunks] that are there."""
         x, gs, gx = row_at(x_at, (steps - 1) * stride + n, like), row_at(gs_at, steps * n, like), row_at(gx_at, steps * n, like)
         v_start, gv_end, gv_start = row_at(v_at, n, FLOATS), row_at(gv_end_at, n, FLOATS), row_at(gv_start_at, n, FLOATS)
         gk_chunks, gk_all, lanes = row_at(gk_at, -(-n // chunk), SUMS), np.empty(chunk, np.float32), np.empty(LANES, np.float64)
-        v_all, carry_all, gh_all = np.empty(block, np.float32), np.empty(block, np.float32), np.empty(block, np.float32)
-        h_all, spare = np.empty((steps, block), np.float32), np.empty(block, like.dtype)  # spare: for a gradient that nobody wants
+        room, room_at = scratch((steps + 4) * block)
+        v_all, carry_all = row_at(room_at, block, FLOATS), row_at(room_at + 4 * block, block, FLOATS)
+        gh_all, h_all = row_at(room_at + 8 * block, block, FLOATS), row_at(room_at + 16 * block, steps * block, FLOATS)
+        gx_all = row_at(room_at + 12 * block, block, like)  # to be streamed, or wanted by nobody
         while True:
             piece = take(counter)
             first = piece * chunk
             if first >= n:
+                settle_streams()
+                room[0] = ZERO  # see `scratch`
                 return
             if leaks:
                 gk_all[:] = ZERO
             for begin in range(first, min(first + chunk, n), block):
                 end = min(begin + block, first + chunk, n)
-                size = end - begin
+                size, ahead = end - begin, min(end + block, first + chunk, n)
                 v, carry, gh = v_all[:size], carry_all[:size], gh_all[:size]
                 start_row(v, v_start, v_fill, begin)
                 for t in range(steps):
-                    again(x[t * stride + begin : t * stride + end], v, h_all[t, :size], k, reset, threshold)
+                    fetch_row(gs[t * n + begin : t * n + end])
+                    again(x[t * stride + begin : t * stride + end], v, h_all[t * block : t * block + size], k, reset, threshold)
                 start_row(carry, gv_end, ZERO, begin)
                 for t in range(steps - 1, -1, -1):
-                    out = gx[t * n + begin : t * n + end] if len(gx) else spare[:size]
-                    back(gs[t * n + begin : t * n + end], h_all[t, :size], carry, out, gh, k, reset, threshold, alpha)
+                    h, there = h_all[t * block : t * block + size], gx[t * n + begin : t * n + end]
+                    out = there if len(gx) and not streams else gx_all[:size]
+                    fetch_row(x[t * stride + end : t * stride + ahead])
+                    back(gs[t * n + begin : t * n + end], h, carry, out, gh, k, reset, threshold, alpha)
+                    if len(gx) and streams:
+                        stream_row(out, there)
                     if leaks:
                         if t > 0:
-                            settle_row(h_all[t - 1, :size], v, threshold, reset, soft)
+                            settle_row(h_all[(t - 1) * block : (t - 1) * block + size], v, threshold, reset, soft)
                         else:
                             start_row(v, v_start, v_fill, begin)
                         leak(gh, x[t * stride + begin : t * stride + end], v, gk_all[begin - first : end - first], reset)
                 if len(gv_start):
-                    gv_start[begin:end] = carry
+                    copy_row(carry, gv_start[begin:end])
             if leaks:
                 gk_chunks[piece] = lane_sum(gk_all[: min(chunk, n - first)], lanes)
 

@@ -125,14 +125,9 @@ def test_any_size(size: int, steps: int) -> None:
 def test_how_many_neurons_take_a_step_together_changes_no_bit(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     x = currents(16, 2, 1700)
     whole = run(PLIF(), x)
-    monkeypatch.setattr(_fused, "LARGEST_BLOCK", most)
+    monkeypatch.setattr(_fused, "BLOCK", most)
     parts = run(PLIF(), x)
     assert whole["gw"] != 0 and all(torch.equal(whole[name], parts[name]) for name in ("s", "v", "gx", "gw"))
-
-
-def test_many_steps_go_in_longer_rows_but_never_beyond_a_chunk() -> None:
-    assert [_fused.block_of(steps, 8192) for steps in (1, 4, 16, 500)] == [64, 256, 1024, 2048]
-    assert _fused.block_of(500, 262) == 262
 
 
 def test_an_empty_batch_stays_empty() -> None:
