@@ -24,6 +24,7 @@ KINDS = {surrogate.ATan: 0, surrogate.Sigmoid: 1, surrogate.PiecewiseQuadratic: 
 LARGEST_CHUNK, PIECES, SMALLEST_CHUNK = 1 << 15, 16, 1024  # neurons that a thread takes at once: a few pieces keep all threads busy
 BLOCK = 256  # neurons of a chunk that take all steps together: few enough for the first-level cache
 SCRATCH = 1 << 17  # numbers of a chunk over all steps, backward (the latch recomputes as many at a time: the second-level cache)
+WHOLE = LINE // 2  # numbers of a chunk come in whole lines, of 16 bits too, where there are many
 STREAMED = 1 << 24  # bytes, half of a usual last-level cache: from here on an output is written past it
 
 
@@ -76,8 +77,7 @@ def streams(out_TN: Tensor | None, size: int, chunk: int) -> bool:
     """Whether a kernel writes [T, size] past the cache: where it is too large to be found there later, and every row is whole lines."""
     if out_TN is None or out_TN.nbytes < STREAMED:
         return False
-    line = LINE // out_TN.element_size()
-    return out_TN.data_ptr() % LINE == 0 and not any(count % line for count in (size, chunk, BLOCK))
+    return out_TN.data_ptr() % LINE == 0 and not any(count * out_TN.element_size() % LINE for count in (size, chunk, BLOCK))
 
 
 class _MultiStep(torch.autograd.Function):
@@ -88,7 +88,7 @@ class _MultiStep(torch.autograd.Function):
         (x_TN, x), shape = laid_out(x_TN), x_TN.shape
         s_TN = torch.empty_strided(shape, x.strides, dtype=x_TN.dtype)
         v_end_N = torch.empty_strided(shape[1:], x.strides[1:], dtype=torch.float32)
-        start_N, chunk = None if v_N is None else ordered(v_N, x.strides[1:], torch.float32), chunk_of(x.size)
+        start_N, chunk = None if v_N is None else ordered(v_N, x.strides[1:], torch.float32), -(-chunk_of(x.size) // WHOLE) * WHOLE
         spread(
             _kernels_lif.forward(*_kind(dynamics)),
             -(-x.size // chunk),
@@ -124,7 +124,7 @@ class _MultiStep(torch.autograd.Function):
         start_N, gv_end_N = (None if state is None else ordered(state, x.strides[1:], torch.float32) for state in (v_N, gv_N))
         gx_TN = torch.empty_strided(shape, x.strides, dtype=x_TN.dtype) if wants_x else None
         gv_start_N = torch.empty_strided(shape[1:], x.strides[1:], dtype=torch.float32) if wants_v else None
-        chunk = chunk_of(x.size, SCRATCH // shape[0])
+        chunk = chunk_of(x.size, SCRATCH // shape[0] // WHOLE * WHOLE)
         pieces = -(-x.size // chunk)
         gk_chunks = torch.empty(pieces, dtype=torch.float64) if wants_k else None
         spread(

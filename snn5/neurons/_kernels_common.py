@@ -23,7 +23,8 @@ LOWEST_EXPONENT = np.float32(-87)
 ATAN, SIGMOID, TRIANGLE, RECTANGLE = range(4)  # kinds of slope
 
 
-_DIGEST = digest_of(Path(__file__).parent.glob("_kernels*.py"))
+_HERE = Path(__file__).parent
+_DIGEST = digest_of([*_HERE.glob("_kernels*.py"), _HERE / "_fused_layout.py"])
 
 
 def kernel(function: Callable[..., Any], *variant: int) -> Any:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from snn5.neurons._kernels_common import FLOATS, ONE, SUMS, ZERO, helper, helper_of, kernel, lane_sum, pack, slope_at, take, unpack
-from snn5.neurons._kernels_memory import copy_row, fetch_row, row_at, scratch, settle_streams, stream_row
+from snn5.neurons._kernels_memory import copy_row, fetch_row, free, row_at, scratch, settle_streams, stream_row
 
 LANES = 32
 
@@ -78,7 +78,7 @@ def forward(decay: bool, divide: bool, soft: bool) -> Any:
             first = take(counter) * chunk
             if first >= n:
                 settle_streams()
-                room[0] = ZERO  # see `scratch`
+                free(room)
                 return
             for begin in range(first, min(first + chunk, n), block):
                 end = min(begin + block, first + chunk, n)
@@ -144,7 +144,7 @@ def backward(decay: bool, divide: bool, soft: bool, detach: bool, kind: int, lea
             first = piece * chunk
             if first >= n:
                 settle_streams()
-                room[0] = ZERO  # see `scratch`
+                free(room)
                 return
             if leaks:
                 gk_all[:] = ZERO

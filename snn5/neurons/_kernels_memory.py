@@ -8,7 +8,6 @@ and numba counts references to an array that it made by two of them per slice: r
 from typing import Any
 
 import numba
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -36,12 +35,34 @@ def row_at(address, count, like):  # type: ignore[no-untyped-def]
     return numba.carray(_pointer(address, like), count if address else 0)
 
 
+@intrinsic
+def allocate(typing_context, size):  # type: ignore[no-untyped-def]
+    """The address of `size` new bytes, 0 if there are none; `free` it."""
+
+    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return builder.ptrtoint(context.nrt.allocate(builder, args[0]), ir.IntType(64))
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def free(typing_context, address):  # type: ignore[no-untyped-def]
+    """Give back what `allocate` gave; rows there are none any more."""
+
+    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        context.nrt.free(builder, builder.inttoptr(args[0], ir.IntType(8).as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(types.int64), generate
+
+
 @helper
 def scratch(count):  # type: ignore[no-untyped-def]
-    """Memory for `count` numbers of 32 bits and the address of its first whole line. Write to it after the last use of the address: numba
-    frees an array after the last use of its name."""
-    room = np.empty(count + LINE // 4, np.float32)
-    return room, (room.ctypes.data + LINE - 1) // LINE * LINE
+    """Memory for `count` numbers of 32 bits: its address, to `free`, and that of its first whole line."""
+    room = allocate(4 * count + LINE)
+    if room == 0:
+        raise MemoryError("no memory left for a block of neurons; use a smaller batch")
+    return room, (room + LINE - 1) // LINE * LINE
 
 
 def per_line(row: Any) -> int:
@@ -100,7 +121,7 @@ def _stream_line(typing_context, row, out, at):  # type: ignore[no-untyped-def]
 
 @helper
 def stream_row(row, out):  # type: ignore[no-untyped-def]
-    """out = row, past the cache; `out` is whole lines, as long as `row`. Others see it after `settle`."""
+    """out = row, past the cache; `out` is whole lines, as long as `row`. Others see it after `settle_streams`."""
     for at in range(0, len(out), per_line(out)):
         _stream_line(row, out, at)
 

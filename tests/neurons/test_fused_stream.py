@@ -1,6 +1,7 @@
 """Large outputs go past the cache: the same bits, whole lines only."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from snn5.neurons import IF, LIF, PLIF, _fused
 from snn5.neurons._fused_layout import LINE
 from snn5.neurons._kernels_common import helper
-from snn5.neurons._kernels_memory import settle_streams, stream_row
+from snn5.neurons._kernels_memory import free, scratch, settle_streams, stream_row
 
 
 @pytest.fixture
@@ -60,6 +61,18 @@ def test_rows_that_are_not_whole_lines_are_not_streamed(size: int, streamed: lis
     assert streamed == [False, False]
 
 
+@pytest.mark.parametrize("steps", [3, 5, 6, 16])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_large_layer_is_streamed_both_ways(steps: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[bool] = []
+    asked = _fused.streams
+    monkeypatch.setattr(_fused, "streams", lambda *given: said.append(asked(*given)) or said[-1])
+    size = (_fused.STREAMED // steps // 2 // 32 + 1) * 32
+    x_TN = torch.rand(steps, 1, size, dtype=dtype).requires_grad_()
+    LIF()(x_TN).sum().backward()
+    assert said == [True, True]
+
+
 def test_small_or_unaligned_outputs_are_not_streamed() -> None:
     assert not _fused.streams(None, 1 << 20, 1 << 15)
     memory = torch.empty((1 << 22) + 16)
@@ -80,3 +93,28 @@ def test_a_row_is_streamed_and_nothing_beside_it(dtype: type) -> None:
     helper(lambda: settle_streams())()
     assert np.array_equal(memory[start + count : start + 4 * count], row)
     assert np.count_nonzero(memory) == len(row)
+
+
+def test_scratch_is_whole_lines() -> None:
+    def place(count: int) -> tuple[int, int]:
+        room, at = scratch(count)
+        free(room)
+        return room, at
+
+    room, at = helper(place)(1000)
+    assert at % LINE == 0 and room <= at < room + LINE
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="reads /proc")
+def test_scratch_is_given_back() -> None:
+    x_TN = torch.rand(256, 1, 256).requires_grad_()
+    node = LIF()
+
+    def resident(times: int) -> int:
+        for _ in range(times):
+            node.reset()
+            torch.autograd.grad(node(x_TN).sum(), x_TN)
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+    before = resident(20)
+    assert resident(400) - before < 400 * 256 * 256 * 4 / 2

@@ -4,11 +4,12 @@ import report_records
 
 from snn5.report import Results
 from snn5.report._parts import Missing, Table
-from snn5.report.sections import _engine
+from snn5.report.sections import _engine, _training_clock
 
 ROW = {
     "name": "a",
     "baseline": "b",
+    "unit": "ms",
     "theirs": 2.0,
     "ours": 0.5,
     "ratio": 4.0,
@@ -40,3 +41,13 @@ def test_times_are_shown_where_they_were_recorded() -> None:
     assert isinstance(missing, Missing) and isinstance(times, Table)
     assert list(times.rows[0]) == ["a", "b", "2.000", "0.500", "4.00", "3.00 – 5.00", "5", "no"]
     assert "medians of 30 turns" in times.note and "snn5 bench infer" in times.note
+
+
+def test_times_and_memory_of_training_are_shown_each_with_its_unit() -> None:
+    machine = {**TIMES["infer"]["machine"], "threads": 2}
+    found = {"machine": machine, "rows": [ROW, {**ROW, "unit": "MiB", "reached": True}]}
+    (table,) = _training_clock.parts(Results({}, {"train": found}))
+    assert isinstance(table, Table) and table.columns[2:4] == ("theirs", "ours")
+    assert [list(row)[2:4] for row in table.rows] == [["2.000 ms", "0.500 ms"], ["2.000 MiB", "0.500 MiB"]]
+    assert "2 threads; x86_64 with AVX512" in table.note and "snn5 bench train --json" in table.note
+    assert _training_clock.parts(Results({})) == []

@@ -6,6 +6,7 @@ from typing import Any
 from snn5.report._parts import Missing, Part, Table
 from snn5.report._results import Results
 from snn5.report._text import decimal, percent, spread
+from snn5.report.sections import _clock
 from snn5.report.sections._not_ported import not_ported
 
 STAGE, SLOTS, SOURCES = "p5_engine", ("frames", "events"), {"p1": "P1, as trained", "p6": "P6, optimised"}
@@ -74,23 +75,5 @@ def _times(results: Results) -> list[Part]:
 
 def clock(title: str, found: Mapping[str, Any], note: str) -> Table:
     """What `snn5 bench infer` found, and how, before `note`."""
-    machine = found["machine"]
-    how = (
-        f"One sample at a time, one thread, medians of {found['rows'][0]['repeats']} turns, processor time of the thread; "
-        f"{machine['cpu']} with {machine['capability']}, torch {machine['torch']}, numba {machine['numba']}."
-    )
-    rows = [
-        [
-            row["name"],
-            row["baseline"],
-            f"{row['theirs']:.3f}",
-            f"{row['ours']:.3f}",
-            f"{row['ratio']:.2f}",
-            f"{row['low']:.2f} – {row['high']:.2f}",
-            f"{row['target']:.2g}" + (f" – {row['most']:.2g}" if row.get("most") else ""),
-            "yes" if row["reached"] else "no",
-        ]
-        for row in found["rows"]
-    ]
-    columns = ("what", "against", "theirs, ms", "engine, ms", "ratio", "range", "asked", "reached")
-    return Table(title=title, columns=columns, rows=rows, left=2, note=f"{how} {note}")
+    how = f"One sample at a time, one thread, medians of {found['rows'][0]['repeats']} turns, processor time of the thread"
+    return _clock.clock(title, found, ours="engine", how=how, note=note)
