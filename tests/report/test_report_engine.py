@@ -48,6 +48,6 @@ def test_times_and_memory_of_training_are_shown_each_with_its_unit() -> None:
     found = {"machine": machine, "rows": [ROW, {**ROW, "unit": "MiB", "reached": True}]}
     (table,) = _training_clock.parts(Results({}, {"train": found}))
     assert isinstance(table, Table) and table.columns[2:4] == ("theirs", "ours")
-    assert [list(row)[2:4] for row in table.rows] == [["2.000 ms", "0.500 ms"], ["2.000 MiB", "0.500 MiB"]]
+    assert [list(row)[2:4] for row in table.rows] == [["2 ms", "0.5 ms"], ["2 MiB", "0.5 MiB"]]
     assert "2 threads; x86_64 with AVX512" in table.note and "snn5 bench train --json" in table.note
     assert _training_clock.parts(Results({})) == []

@@ -17,7 +17,7 @@ def clock(title: str, found: Mapping[str, Any], *, ours: str, how: str, note: st
     several = any(row["unit"] != unit for row in rows)
 
     def figure(row: Mapping[str, Any], side: str) -> str:
-        return f"{row[side]:.3f} {row['unit']}" if several else f"{row[side]:.3f}"
+        return f"{row[side]:.4g} {row['unit']}" if several else f"{row[side]:.3f}"
 
     lines = [
         [
