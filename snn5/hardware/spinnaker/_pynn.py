@@ -119,7 +119,6 @@ def ran(
         (folder / ".spynnaker.cfg").write_text("", encoding="utf-8")  # the user's own, which must exist and must not interfere
         program = Path(__file__).with_name("_program.py")
         environment = {**os.environ, "HOME": name, "MPLBACKEND": "Agg", "PYNEST_QUIET": "1", "OMP_NUM_THREADS": "1"}
-        environment["PYTHONHASHSEED"] = "0"  # sPyNNaker walks through sets: which of several errors it meets first is to be no accident
         environment.pop("PYTHONWARNINGS", None)
         done = subprocess.run(
             [sys.executable, "-P", str(program), backend], cwd=folder, env=environment, capture_output=True, text=True, check=False
