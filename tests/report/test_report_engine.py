@@ -39,7 +39,7 @@ def test_a_difference_or_a_loss_misses_the_claim() -> None:
 def test_times_are_shown_where_they_were_recorded() -> None:
     missing, times = _engine.parts(Results({}, TIMES))
     assert isinstance(missing, Missing) and isinstance(times, Table)
-    assert list(times.rows[0]) == ["a", "b", "2.000", "0.500", "4.00", "3.00 – 5.00", "5", "no"]
+    assert list(times.rows[0]) == ["a", "b", "2 ms", "0.5 ms", "4.00", "3.00 – 5.00", "5", "no"]
     assert "medians of 30 turns" in times.note and "snn5 bench infer" in times.note
 
 

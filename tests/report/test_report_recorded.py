@@ -203,7 +203,7 @@ def test_the_cifar10_chain_shows_every_step_and_the_engine() -> None:
     assert (
         "seed 2, T = 2;" in steps.note and "80 % of the weights pruned" in steps.note and "6 sparse, 8 on 4 bits, 8 for each" in steps.note
     )
-    assert rows(times) == [["net", "dense twin", "4.000", "2.000", "2.00", "1.90 – 2.10", "5", "no"]]
+    assert rows(times) == [["net", "dense twin", "4 ms", "2 ms", "2.00", "1.90 – 2.10", "5", "no"]]
     assert (
         "of 6 bits at most, with its early exit: 91.95 % of 10 000 test images after 1.25 steps. Of the first 100 images 0 of 12.3 million"
         in times.note.replace("\u202f", " ")

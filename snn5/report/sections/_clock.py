@@ -12,27 +12,20 @@ def clock(title: str, found: Mapping[str, Any], *, ours: str, how: str, note: st
     Args:
         found: the benchmark's file. ours: what the project's side is called. how: no sentence yet, the machine follows.
     """
-    machine, rows = found["machine"], found["rows"]
-    unit = rows[0]["unit"]
-    several = any(row["unit"] != unit for row in rows)
-
-    def figure(row: Mapping[str, Any], side: str) -> str:
-        return f"{row[side]:.4g} {row['unit']}" if several else f"{row[side]:.3f}"
-
-    lines = [
+    machine = found["machine"]
+    rows = [
         [
             row["name"],
             row["baseline"],
-            figure(row, "theirs"),
-            figure(row, "ours"),
+            f"{row['theirs']:.4g} {row['unit']}",
+            f"{row['ours']:.4g} {row['unit']}",
             f"{row['ratio']:.2f}",
             f"{row['low']:.2f} – {row['high']:.2f}",
             f"{row['target']:.2g}" + (f" – {row['most']:.2g}" if row.get("most") else ""),
             "yes" if row["reached"] else "no",
         ]
-        for row in rows
+        for row in found["rows"]
     ]
-    sides = ("theirs", ours) if several else (f"theirs, {unit}", f"{ours}, {unit}")
     where = f"{machine['cpu']} with {machine['capability']}, torch {machine['torch']}, numba {machine['numba']}"
-    columns = ("what", "against", *sides, "ratio", "range", "asked", "reached")
-    return Table(title=title, columns=columns, rows=lines, left=2, note=f"{how}; {where}. {note}")
+    columns = ("what", "against", "theirs", ours, "ratio", "range", "asked", "reached")
+    return Table(title=title, columns=columns, rows=rows, left=2, note=f"{how}; {where}. {note}")
