@@ -3,9 +3,10 @@
     SNN5_DATA_ROOT=... python -m experiments.nmnist_folds [FAMILY ...]
 
 Data: all recordings of the N-MNIST folder (here the first 1000 of Train and 100 of Test, pooled), three slices of equal length (one per
-saccade). Folds: by class, from a seed; each recording is tested exactly once, by a network that never saw it. 5 % of each training side is
-validation; it only picks the epoch of `test/acc`. The headline is the last epoch's accuracy, which nothing picked. The suite's figures
-(operations, energy, bytes, time reversed) are of the picked epoch's network, of the folds in MEASURED.
+saccade); a family whose name ends in `_still` sees them with the camera's saccades taken out (experiments/_saccades.py). Folds: by class,
+from a seed; each recording is tested exactly once, by a network that never saw it. 5 % of each training side is validation; it only picks
+the epoch of `test/acc`. The headline is the last epoch's accuracy, which nothing picked. The suite's figures (operations, energy, bytes,
+time reversed) are of the picked epoch's network, of the folds in MEASURED.
 Interrupt it at will: the same command goes on. Out: experiments/results/nmnist_folds.json.
 """
 
@@ -19,26 +20,36 @@ from typing import Any
 import numpy as np
 
 from experiments._recorded import Job, recorded, results
+from experiments._saccades import held_still
 from experiments._start import start
 from snn5._settings import parse, read_yaml
 from snn5.config import Contrast, Train
 from snn5.datasets import Split, Splits, load
+from snn5.datasets._nmnist import FILES, read_nmnist
+from snn5.datasets._registry import Request
+from snn5.datasets._root import data_root
+from snn5.datasets._source import Change
 from snn5.errors import unknown
 from snn5.files import write_json
 from snn5.statistics import mean_sd
 
 MEASURED = (0,)
+STILL = "_still"  # a family with this ending sees the recordings held still
 FOLDS, TIME_STEPS, VAL_FRACTION, SEED = 5, 3, 0.05, 5
 SETTINGS, RESULT = Path("experiments/nmnist_folds.yaml"), Path("experiments/results/nmnist_folds.json")
 
 
-def recordings(time_steps: int = TIME_STEPS) -> Split:
-    """All recordings as one split, in the order of their files."""
+def recordings(time_steps: int = TIME_STEPS, change: Change | None = None) -> Split:
+    """All recordings as one split, in the order of their files; each after `change`, if there is one."""
     parts = load("nmnist", time_steps=time_steps)
     sides = (parts.train, parts.val, parts.test)
     order = np.argsort(np.concatenate([s.index_N for s in sides]), kind="stable")
     x_TNCHW = np.concatenate([s.x_TNCHW for s in sides], axis=1)[:, order]
     y_N, index_N = (np.concatenate([getattr(s, key) for s in sides])[order] for key in ("y_N", "index_N"))
+    if change:
+        source = read_nmnist(Request(root=data_root(None, "nmnist", FILES), time_steps=time_steps))
+        assert source.vary
+        x_TNCHW = np.stack([source.vary(int(i), change)[0] for i in index_N], axis=1)
     return Split(x_TNCHW=x_TNCHW, y_N=y_N, index_N=index_N, info=parts.train.info)
 
 
@@ -82,15 +93,16 @@ def main(names: list[str]) -> None:
     for name in names:
         if name not in recipes:
             raise unknown("family", name, recipes, f"(named in {SETTINGS})")
-    whole = recordings()
-    fold_N = folds(whole.y_N)
-    data = {"recordings": len(whole), "time_steps": TIME_STEPS, "folds": FOLDS, "val_fraction": VAL_FRACTION, "seed": SEED}
+    moving = recordings()
+    still = recordings(change=held_still)
+    fold_N = folds(moving.y_N)
+    data = {"recordings": len(moving), "time_steps": TIME_STEPS, "folds": FOLDS, "val_fraction": VAL_FRACTION, "seed": SEED}
     table = recorded(RESULT, "families", {name: asdict(recipe) for name, recipe in recipes.items()}, data=data)
     missing = [name for name in names or recipes if "cost/synops" not in table.get(name, {})]
     jobs = {
         f"{name}-fold{fold}": Job(
             settings=recipes[name],
-            splits=partial(split_of, whole, fold_N, fold),
+            splits=partial(split_of, still if name.endswith(STILL) else moving, fold_N, fold),
             time_steps=TIME_STEPS,
             seed=(name, fold),
             suite=fold in MEASURED,

@@ -37,7 +37,7 @@ def nmnist(results: Results) -> list[Part]:
     columns = ("family", "network", "epochs", "accuracy over all recordings, %", "over folds, %", "spike rate", "parameters", "n", "folds")
     note = (
         f"{data['recordings']} recordings, T = {data['time_steps']}, each tested once by a network that never saw it; accuracy of "
-        f"the last epoch, which nothing picked. {_command(found)}"
+        f"the last epoch, which nothing picked. Names in _still: the camera's saccades taken out of the recordings. {_command(found)}"
     )
     return [Table(title="Recorded: N-MNIST, five folds", columns=columns, rows=rows, note=note)]
 
