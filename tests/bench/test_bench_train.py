@@ -70,7 +70,8 @@ def test_the_neuron_needs_at_most_half_of_the_memory() -> None:
     assert 1.9 < ours < 2.6 and theirs > 2 * ours
 
 
-def test_all_rows(tmp_path: Path) -> None:
+def test_all_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_train, "computes_bf16", lambda device: True)
     said: list[str] = []
     rows = bench.train(sizes=TINY, say=said.append)
     assert len(said) == 4 and len(rows) == 2 + 1 + 5 + 1
@@ -81,6 +82,16 @@ def test_all_rows(tmp_path: Path) -> None:
     assert len(found["rows"]) == len(rows) and found["machine"]["threads"] == torch.get_num_threads()
     with pytest.raises(UserError, match=r"cannot write .*nowhere.*; name a file in a folder that exists"):
         bench.write(rows, tmp_path / "nowhere" / "bench.json")
+
+
+def test_without_bf16_instructions_only_fp32_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There bf16 is emulated, many times slower than FP32: a figure that no training here would show."""
+    monkeypatch.setattr(_train, "computes_bf16", lambda device: False)
+    rows = [row for row in bench.train(sizes=TINY) if row.name.startswith("conv net")]
+    assert [(row.name.partition("], ")[2], row.baseline) for row in rows] == [
+        ("fp32", "SpikingJelly"),
+        ("fp32, channels last", "SpikingJelly"),
+    ]
 
 
 def test_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
