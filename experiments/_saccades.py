@@ -2,7 +2,7 @@
 
 The set's camera turned on a motor, three times in every recording and always alike: digits go 105 ms down to the right, 105 ms up to the
 right, 105 ms back to the left. tonic's `stabilize` (ported there from the authors' own code) subtracts that path, which knows no label,
-from the events.
+from the events, and moves them by (+4, +2) pixels, so that digits are in the middle.
 
 Source: Orchard et al., Front. Neurosci. 9:437, 2015, doi:10.3389/fnins.2015.00437.
 """

@@ -34,7 +34,6 @@ from snn5.files import write_json
 from snn5.statistics import mean_sd
 
 MEASURED = (0,)
-STILL = "_still"  # a family with this ending sees the recordings held still
 FOLDS, TIME_STEPS, VAL_FRACTION, SEED = 5, 3, 0.05, 5
 SETTINGS, RESULT = Path("experiments/nmnist_folds.yaml"), Path("experiments/results/nmnist_folds.json")
 
@@ -83,6 +82,11 @@ def families() -> dict[str, Train]:
     return made.variants_of(base)
 
 
+def change_of(family: str) -> Change | None:
+    """What a family does to the recordings before it counts their events: `_still` at the end of its name holds them still."""
+    return held_still if family.endswith("_still") else None
+
+
 def main(names: list[str]) -> None:
     """Train the families asked for (default: all) that the table does not have with these settings and the suite's figures; put them there.
 
@@ -94,15 +98,15 @@ def main(names: list[str]) -> None:
         if name not in recipes:
             raise unknown("family", name, recipes, f"(named in {SETTINGS})")
     moving = recordings()
-    still = recordings(change=held_still)
     fold_N = folds(moving.y_N)
     data = {"recordings": len(moving), "time_steps": TIME_STEPS, "folds": FOLDS, "val_fraction": VAL_FRACTION, "seed": SEED}
     table = recorded(RESULT, "families", {name: asdict(recipe) for name, recipe in recipes.items()}, data=data)
     missing = [name for name in names or recipes if "cost/synops" not in table.get(name, {})]
+    seen = {change: recordings(change=change) if change else moving for change in {change_of(name) for name in missing}}
     jobs = {
         f"{name}-fold{fold}": Job(
             settings=recipes[name],
-            splits=partial(split_of, still if name.endswith(STILL) else moving, fold_N, fold),
+            splits=partial(split_of, seen[change_of(name)], fold_N, fold),
             time_steps=TIME_STEPS,
             seed=(name, fold),
             suite=fold in MEASURED,

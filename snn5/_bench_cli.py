@@ -18,7 +18,7 @@ def bench_train(
     quick: Annotated[bool, typer.Option("--quick", help="Smaller shapes and fewer repeats: about a minute.")] = False,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the figures there.")] = None,
 ) -> None:
-    """Time training against stock SpikingJelly, both sides in turn; medians and their ratios. In bf16 only where the CPU has it."""
+    """Time training against stock SpikingJelly, both sides in turn; medians and their ratios. In bf16 where `precision: auto` takes it."""
     from snn5 import bench as benchmarks
 
     compare(benchmarks.train(quick=quick, say=_say), json)

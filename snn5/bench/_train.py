@@ -35,8 +35,9 @@ QUICK = Sizes(neurons=((4, 8, 32768), (16, 4, 16384)), linear=(100, 16, 512), im
 
 
 def train(*, quick: bool = False, sizes: Sizes | None = None, say: Callable[[str], None] | None = None) -> list[Row]:
-    """Measure everything; several minutes on two cores, `quick` (smaller shapes, fewer repeats) one. bf16 where the CPU has it.
+    """Measure everything; several minutes on two cores, `quick` (smaller shapes, fewer repeats) one.
 
+    The network is measured in bf16 where `precision: auto` trains in it, else (bf16 is emulated there) in FP32 with channels last.
     glibc keeps freed memory from here on in this process, for both sides (`keep_memory`, as in every training of this project).
 
     Args:
@@ -51,6 +52,8 @@ def train(*, quick: bool = False, sizes: Sizes | None = None, say: Callable[[str
     for part in (_neurons, _linear, _network, _memory):
         tell((part.__doc__ or "").rstrip("."))
         found += part(sizes)
+    if not computes_bf16(torch.device("cpu")):
+        tell("No bf16 figures: no instructions for it were found here, where `precision: auto` takes fp32")
     return found
 
 
@@ -78,7 +81,7 @@ def _linear(sizes: Sizes) -> Iterator[Row]:
 def _network(sizes: Sizes) -> Iterator[Row]:
     """A training step of a convolutional network."""
     x_TNCHW = given(*sizes.images)
-    low = computes_bf16(torch.device("cpu"))  # without instructions for it bf16 is emulated, and `precision: auto` does not choose it
+    low = computes_bf16(torch.device("cpu"))
     sides = {name: step(name == "ours", x_TNCHW, low=False, widths=sizes.widths) for name in ("stock", "ours")}
     if low:
         sides |= {f"{name} bf16": step(name == "ours", x_TNCHW, low=True, widths=sizes.widths) for name in ("stock", "ours")}

@@ -75,6 +75,11 @@ def test_all_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     rows = bench.train(sizes=TINY, say=said.append)
     assert len(said) == 4 and len(rows) == 2 + 1 + 5 + 1
+    stock, stock_low, last = "SpikingJelly", "SpikingJelly bf16", "bf16, channels last"
+    names = [(row.name.partition("], ")[2], row.baseline) for row in rows if row.name.startswith("conv net")]
+    assert names == [("fp32", stock), ("bf16", stock), ("bf16", stock_low), (last, stock), (last, stock_low)]
+    targets = [row.target for row in rows if row.name.startswith("conv net")]
+    assert targets[0] == 1.0 and sorted([targets[1:3], targets[3:]]) == [[1.0, 1.0], [2.5, 1.3]]
     assert len({(r.name, r.baseline) for r in rows}) == len(rows)
     assert all(r.theirs > 0 and r.ours > 0 and r.low <= r.ratio <= r.high for r in rows)
     bench.write(rows, tmp_path / "bench.json")
@@ -87,7 +92,9 @@ def test_all_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_bf16_instructions_only_fp32_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """There bf16 is emulated, many times slower than FP32: a figure that no training here would show."""
     monkeypatch.setattr(_train, "computes_bf16", lambda device: False)
-    rows = [row for row in bench.train(sizes=TINY) if row.name.startswith("conv net")]
+    said: list[str] = []
+    rows = [row for row in bench.train(sizes=TINY, say=said.append) if row.name.startswith("conv net")]
+    assert said[-1].startswith("No bf16 figures") and {row.target for row in rows} == {1.0}
     assert [(row.name.partition("], ")[2], row.baseline) for row in rows] == [
         ("fp32", "SpikingJelly"),
         ("fp32, channels last", "SpikingJelly"),

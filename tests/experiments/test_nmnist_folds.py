@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from experiments import nmnist_folds
+from experiments._saccades import held_still
 from snn5.config import Train
 from snn5.datasets import Split
 from snn5.errors import UserError
@@ -49,6 +50,12 @@ def test_the_recipes_are_valid_and_share_what_is_not_theirs() -> None:
     assert all(isinstance(recipe, Train) for recipe in recipes.values())
     assert len({(r.loss, r.batch_size, r.label_smoothing, r.rotate_degrees) for r in recipes.values()}) == 1
     assert {name for name, recipe in recipes.items() if recipe.lr != 5e-3} == {"hsvt", "staa_still"}
+
+
+def test_only_the_families_that_say_so_see_the_recordings_held_still() -> None:
+    changes = {name: nmnist_folds.change_of(name) for name in nmnist_folds.families()}
+    assert {name for name, change in changes.items() if change is held_still} == {"staa_still"}
+    assert all(change is None for name, change in changes.items() if name != "staa_still")
 
 
 def test_an_unknown_family_is_refused_before_any_work() -> None:

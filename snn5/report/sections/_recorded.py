@@ -1,6 +1,6 @@
 """Recorded experiments: too long for the default roadmap, or on data that it does not have; their files are in experiments/results."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from snn5.report._parts import Part, Table
@@ -37,9 +37,14 @@ def nmnist(results: Results) -> list[Part]:
     columns = ("family", "network", "epochs", "accuracy over all recordings, %", "over folds, %", "spike rate", "parameters", "n", "folds")
     note = (
         f"{data['recordings']} recordings, T = {data['time_steps']}, each tested once by a network that never saw it; accuracy of "
-        f"the last epoch, which nothing picked. Names in _still: the camera's saccades taken out of the recordings. {_command(found)}"
+        f"the last epoch, which nothing picked. {still(found['families'])}{_command(found)}"
     )
     return [Table(title="Recorded: N-MNIST, five folds", columns=columns, rows=rows, note=note)]
+
+
+def still(families: Iterable[str]) -> str:
+    """What `_still` at the end of a family's name means, where there is one."""
+    return "Names in _still: the camera's saccades taken out of the recordings. " if any(f.endswith("_still") for f in families) else ""
 
 
 def reproducibility(results: Results) -> list[Part]:

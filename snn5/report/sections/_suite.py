@@ -7,6 +7,7 @@ from snn5.report._parts import Drawing, Missing, Part, Table
 from snn5.report._results import Results, Value
 from snn5.report._style import ACCENT, GREY, INK, canvas
 from snn5.report._text import THIN, decimal, percent, signed, spread, whole
+from snn5.report.sections._recorded import still
 
 STAGE, TITLE = "p7_suite", "The suite: every network by the same measures"
 LABELS = {
@@ -176,7 +177,7 @@ def _nmnist(results: Results) -> list[Part]:
             text = write(Value(mean=entry[key], sd=entry.get(f"{key}_sd", 0.0), seeds=1)) if key in entry else "–"
             cells.append(text if key in EVERY_FOLD or count > 1 else text.partition("±")[0].rstrip(f" {THIN}"))
         rows.append([name, entry["settings"]["model"], str(found["data"]["time_steps"]), *cells, str(entry["n"]), str(len(entry["folds"]))])
-    note = "Mean and standard deviation over folds, accuracy of the last epoch."
+    note = f"{still(families)}Mean and standard deviation over folds, accuracy of the last epoch."
     if few := {entry["suite_folds"] for entry in families.values() if "suite_folds" in entry}:
         note += f" Operations, energy, bytes and time reversed: of the network at validation's epoch, {max(few)} of the folds."
     if missing:
