@@ -29,6 +29,14 @@ def computes_bf16(device: torch.device) -> bool:
 
 
 def lay_out(model: nn.Module, channels_last: bool) -> None:
-    """Put the kernels' channels last in memory (NHWC), where a device's convolutions are faster so; the values stay."""
-    if channels_last:
+    """Put the kernels' channels last in memory (NHWC), where a device's convolutions are faster so; the values stay.
+
+    A network with a strided 1 x 1 convolution of fewer than 8 channels stays as it is: with channels last, oneDNN (in torch 2.13, on a CPU
+    with AVX2 and no AVX512) writes beyond its buffer in that convolution's backward pass, and the process dies or computes nonsense.
+    """
+    if channels_last and not any(map(_breaks_channels_last, model.modules())):
         model.to(memory_format=torch.channels_last)
+
+
+def _breaks_channels_last(module: nn.Module) -> bool:
+    return isinstance(module, nn.Conv2d) and module.in_channels < 8 and set(module.kernel_size) == {1} and max(module.stride) > 1

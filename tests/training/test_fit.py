@@ -13,7 +13,7 @@ from snn5.config import Train
 from snn5.errors import UserError
 from snn5.models import SpikingModel, create_model, initialise
 from snn5.neurons import PLIF
-from snn5.training import Evaluation, Samples, computing, fit
+from snn5.training import Evaluation, Samples, computing, fit, lay_out
 from snn5.training._optimiser import optimiser_of
 
 SETTINGS = Train(model="sew_resnet8", epochs=3, batch_size=8, lr=1e-2, shift_pixels=0)
@@ -277,11 +277,11 @@ def test_the_loss_is_taken_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_channels_last_is_an_order_in_memory_only() -> None:
-    model = net()
+    model = net(width=8)
     found = fit(model, noise(), noise(8, 1), replace(SETTINGS, epochs=2, channels_last=True), generator=generator())
     kernel = model.blocks[0].branch[0][0].weight
     assert kernel.is_contiguous(memory_format=torch.channels_last) and not kernel.is_contiguous()
-    plain = fit(net(), noise(), noise(8, 1), replace(SETTINGS, epochs=2), generator=generator())
+    plain = fit(net(width=8), noise(), noise(8, 1), replace(SETTINGS, epochs=2), generator=generator())
     first, other = (f.curves["train/loss"][0][1] for f in (found, plain))
     assert first == pytest.approx(other, rel=1e-2)  # sums in another order; a spike may move
 
@@ -379,3 +379,12 @@ def test_without_the_guard_a_silent_network_is_a_finding() -> None:
 def test_batches_of_one_are_refused() -> None:
     with pytest.raises(UserError, match="batch_size=1"):
         fit(net(), noise(), noise(8, 1), Train(model="sew_resnet8", epochs=2, batch_size=1), generator=generator())
+
+
+@pytest.mark.parametrize(("width", "laid"), [(4, False), (8, True)])
+def test_a_network_that_onednn_would_break_keeps_its_order(width: int, laid: bool) -> None:
+    """Strided 1 x 1 convolutions of fewer than 8 channels: see `lay_out`."""
+    model = create_model("sew_resnet8", in_channels=1, num_classes=10, image_size=8, time_steps=2, width=width)
+    lay_out(model, True)
+    kernels = [m.weight for m in model.modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3) and m.in_channels > 1]
+    assert kernels and all(kernel.is_contiguous(memory_format=torch.channels_last) == laid for kernel in kernels)
