@@ -1,9 +1,12 @@
 """The number formats of a training: weights and losses are FP32 always; layers compute in FP32 or, where torch knows how, in bfloat16."""
 
+import logging
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
+
+_log = logging.getLogger(__name__)
 
 
 def computing(precision: str, device: torch.device) -> AbstractContextManager[None]:
@@ -31,12 +34,18 @@ def computes_bf16(device: torch.device) -> bool:
 def lay_out(model: nn.Module, channels_last: bool) -> None:
     """Put the kernels' channels last in memory (NHWC), where a device's convolutions are faster so; the values stay.
 
-    A network with a strided 1 x 1 convolution of fewer than 8 channels stays as it is: with channels last, oneDNN (in torch 2.13, on a CPU
-    with AVX2 and no AVX512) writes beyond its buffer in that convolution's backward pass, and the process dies or computes nonsense.
+    On a CPU with AVX2 and no AVX512 a network with a strided 1 x 1 convolution of fewer than 8 channels stays as it is, and the log says
+    so: with channels last, oneDNN (in torch 2.13) writes beyond its buffer in that convolution's backward pass, and the process dies.
     """
-    if channels_last and not any(map(_breaks_channels_last, model.modules())):
-        model.to(memory_format=torch.channels_last)
+    if not channels_last:
+        return
+    if torch.backends.cpu.get_cpu_capability() == "AVX2" and any(map(_overruns, model.modules())):
+        _log.warning("channels_last is not used: strided 1x1 convolutions of fewer than 8 channels break it on a CPU without AVX512")
+        return
+    model.to(memory_format=torch.channels_last)
 
 
-def _breaks_channels_last(module: nn.Module) -> bool:
-    return isinstance(module, nn.Conv2d) and module.in_channels < 8 and set(module.kernel_size) == {1} and max(module.stride) > 1
+def _overruns(module: nn.Module) -> bool:
+    if not isinstance(module, nn.Conv2d) or module.weight.device.type != "cpu":
+        return False
+    return module.in_channels < 8 and set(module.kernel_size) == {1} and max(module.stride) > 1

@@ -381,10 +381,14 @@ def test_batches_of_one_are_refused() -> None:
         fit(net(), noise(), noise(8, 1), Train(model="sew_resnet8", epochs=2, batch_size=1), generator=generator())
 
 
-@pytest.mark.parametrize(("width", "laid"), [(4, False), (8, True)])
-def test_a_network_that_onednn_would_break_keeps_its_order(width: int, laid: bool) -> None:
+@pytest.mark.parametrize(("cpu", "width", "laid"), [("AVX2", 4, False), ("AVX2", 8, True), ("AVX512", 4, True)])
+def test_a_network_that_onednn_would_break_keeps_its_order(
+    cpu: str, width: int, laid: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """Strided 1 x 1 convolutions of fewer than 8 channels: see `lay_out`."""
-    model = create_model("sew_resnet8", in_channels=1, num_classes=10, image_size=8, time_steps=2, width=width)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: cpu)
+    model = net(width=width)
     lay_out(model, True)
     kernels = [m.weight for m in model.modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3) and m.in_channels > 1]
     assert kernels and all(kernel.is_contiguous(memory_format=torch.channels_last) == laid for kernel in kernels)
+    assert ("channels_last is not used" in caplog.text) != laid
