@@ -13,7 +13,7 @@ from snn5.bench._network import WIDTHS, step
 from snn5.bench._neurons import behind_linear, given, neuron_alone, stock_neuron
 from snn5.neurons import LIF
 from snn5.reproducible import keep_memory
-from snn5.training._precision import computes_bf16
+from snn5.training import computes_bf16
 
 STOCK, STOCK_LOW, STOCK_PROCESS = "SpikingJelly", "SpikingJelly bf16", "SpikingJelly, own process"
 

@@ -31,6 +31,7 @@ from snn5.training._penalty import Penalty as Penalty
 from snn5.training._penalty import Regulariser as Regulariser
 from snn5.training._penalty import penalised as penalised
 from snn5.training._plan import Plan as Plan
+from snn5.training._precision import computes_bf16 as computes_bf16
 from snn5.training._precision import computing as computing
 from snn5.training._precision import lay_out as lay_out
 from snn5.training._state import Fit as Fit
