@@ -176,11 +176,12 @@ def events_per_step(network: IntegerNetwork, trace: Trace) -> dict[str, float]:
     """
     size, found = shapes(network), {}
     for p in (*network.populations, readout_population(network)):
-        total = 0.0
+        found[p.name] = 0.0
         for one in p.synapses:
             if one.source != INPUT:
                 listed = expand(one, size[one.source], p.shape)
                 fan_out = np.bincount(listed.pre, minlength=math.prod(size[one.source]))
-                total += float(fan_out @ trace.spikes[one.source].reshape(-1, len(fan_out)).mean(0))
-        found[p.name] = total
+                spikes = trace.spikes[one.source].reshape(-1, len(fan_out))
+                events = fan_out @ spikes.sum(0, dtype=np.int64)  # whole numbers: each CPU sums floats in an order of its own
+                found[p.name] += int(events) / len(spikes)
     return found

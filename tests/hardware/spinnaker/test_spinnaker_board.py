@@ -1,5 +1,6 @@
 """The PyNN program: its function on NEST, its place on a virtual board, and what is said where there is no place."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from spinnaker_networks import dense, residual, spikes_in
 
 from snn5.errors import UserError
-from snn5.hardware.spinnaker import Board, calibrate, levels, map_virtual, run_pynn
+from snn5.hardware.spinnaker import Board, calibrate, events_per_step, levels, map_virtual, run_pynn
 from snn5.hardware.spinnaker._mapping import _placements, read_proof
 from snn5.hardware.spinnaker._pynn import _last_words, write_program
 
@@ -46,6 +47,23 @@ def test_a_virtual_board_places_every_neuron() -> None:
     assert mapping.keys == 7 and 0 < mapping.routing_entries_max <= 1023
     assert 0 < mapping.sdram_bytes_max <= mapping.sdram_bytes < 123_000_000
     assert mapping.metrics()["cores"] == 8.0
+
+
+def test_events_are_the_spikes_times_their_synapses() -> None:
+    """Counted the other way round, by the sums that weights of 1 would give; whole numbers, so the one division is exact to the bit."""
+    network = residual()
+    trace = network.run(spikes_in((network.time_steps, 7, *network.input_shape), rate=0.5, seed=3, high=3))
+    found = events_per_step(network, trace)
+    runs = network.time_steps * 7
+    for name, synapses in [*((p.name, p.synapses) for p in network.populations), ("readout", network.readout.synapses)]:
+        arriving = [
+            replace(one, weight=(one.weight != 0).astype(np.int32)).current(trace.spikes[one.source].reshape(runs, *shape).astype(np.int64))
+            for one in synapses
+            if one.source != "input"
+            for shape in [trace.spikes[one.source].shape[2:]]
+        ]
+        assert found[name] == sum(int(a.sum()) / runs for a in arriving)
+    assert found["stem"] == 0.0 and min(found[name] for name in ("block.0", "block.1", "readout")) > 0
 
 
 def test_too_large_before_sPyNNaker_is_asked() -> None:
