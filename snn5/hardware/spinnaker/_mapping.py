@@ -175,13 +175,13 @@ def events_per_step(network: IntegerNetwork, trace: Trace) -> dict[str, float]:
     A core is built for 10 000 a millisecond (Rhodes et al. 2018).
     """
     size, found = shapes(network), {}
+    runs = math.prod(trace.logits_TNK.shape[:2])
     for p in (*network.populations, readout_population(network)):
-        found[p.name] = 0.0
+        events = 0  # whole numbers, divided once: each CPU sums floats in an order of its own
         for one in p.synapses:
             if one.source != INPUT:
                 listed = expand(one, size[one.source], p.shape)
                 fan_out = np.bincount(listed.pre, minlength=math.prod(size[one.source]))
-                spikes = trace.spikes[one.source].reshape(-1, len(fan_out))
-                events = fan_out @ spikes.sum(0, dtype=np.int64)  # whole numbers: each CPU sums floats in an order of its own
-                found[p.name] += int(events) / len(spikes)
+                events += int(fan_out @ trace.spikes[one.source].reshape(runs, -1).sum(0, dtype=np.int64))
+        found[p.name] = events / runs
     return found

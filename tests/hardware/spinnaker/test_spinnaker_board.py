@@ -50,7 +50,7 @@ def test_a_virtual_board_places_every_neuron() -> None:
 
 
 def test_events_are_the_spikes_times_their_synapses() -> None:
-    """Counted the other way round, by the sums that weights of 1 would give; whole numbers, so the one division is exact to the bit."""
+    """Counted the other way round, by the sums that weights of 1 would give; whole numbers divided once, so equal to the bit."""
     network = residual()
     trace = network.run(spikes_in((network.time_steps, 7, *network.input_shape), rate=0.5, seed=3, high=3))
     found = events_per_step(network, trace)
@@ -62,7 +62,7 @@ def test_events_are_the_spikes_times_their_synapses() -> None:
             if one.source != "input"
             for shape in [trace.spikes[one.source].shape[2:]]
         ]
-        assert found[name] == sum(int(a.sum()) / runs for a in arriving)
+        assert found[name] == sum(int(a.sum()) for a in arriving) / runs
     assert found["stem"] == 0.0 and min(found[name] for name in ("block.0", "block.1", "readout")) > 0
 
 
